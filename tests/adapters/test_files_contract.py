@@ -1,0 +1,92 @@
+"""What every object store promises.  The signed form and link are tried over HTTP elsewhere."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gas.domain.errors import ObjectChangedError, ObjectNotFoundError
+from gas.ports import ObjectInfo
+from tests.adapters.worlds import World
+
+KEY = "gas/ada/job-1~sample.vcf"
+
+
+def _put(world: World, folder: Path, body: bytes, key: str = KEY) -> ObjectInfo:
+    source = folder / "source"
+    source.write_bytes(body)
+    return world.files.upload(
+        source, key, content_type="text/plain; charset=utf-8", file_name="sample.vcf"
+    )
+
+
+def test_an_object_comes_back_byte_for_byte(world: World, tmp_path: Path) -> None:
+    body = bytes(range(256)) * 5000
+    info = _put(world, tmp_path, body)
+    assert info.size == len(body)
+    assert world.files.head(KEY) == info
+    world.files.download(info, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == body
+
+
+def test_a_missing_object_is_not_found(world: World, tmp_path: Path) -> None:
+    info = _put(world, tmp_path, b"here")
+    world.files.delete(KEY)
+    world.files.delete(KEY)
+    with pytest.raises(ObjectNotFoundError):
+        world.files.head(KEY)
+    with pytest.raises(ObjectNotFoundError):
+        world.files.download(info, tmp_path / "copy")
+    with pytest.raises(ObjectNotFoundError):
+        world.files.read(KEY, length=10)
+    assert not (tmp_path / "copy").exists()
+
+
+def test_an_object_replaced_after_it_was_frozen_is_not_taken_for_it(
+    world: World, tmp_path: Path
+) -> None:
+    """Either the frozen version is served, or the change is said; never the new bytes."""
+    frozen = _put(world, tmp_path, b"first")
+    _put(world, tmp_path, b"other")
+    try:
+        world.files.download(frozen, tmp_path / "copy")
+    except ObjectChangedError:
+        return
+    assert (tmp_path / "copy").read_bytes() == b"first"
+
+
+def test_a_part_of_an_object_can_be_read(world: World, tmp_path: Path) -> None:
+    _put(world, tmp_path, b"0123456789")
+    assert world.files.read(KEY, length=4) == b"0123"
+    assert world.files.read(KEY, start=8, length=100) == b"89"
+    assert world.files.read(KEY, start=100, length=10) == b""
+
+
+def test_an_empty_object_is_an_object(world: World, tmp_path: Path) -> None:
+    assert _put(world, tmp_path, b"").size == 0
+    assert world.files.read(KEY, length=10) == b""
+
+
+def test_keys_are_listed_by_prefix(world: World, tmp_path: Path) -> None:
+    for user in ("ada", "adam", "bob"):
+        _put(world, tmp_path, user.encode(), f"gas/{user}/job~1~x.vcf")
+    found = {info.key: info.size for info in world.files.keys("gas/ada/")}
+    assert found == {"gas/ada/job~1~x.vcf": 3}
+
+
+def test_a_form_names_its_key_and_type(world: World) -> None:
+    form = world.files.upload_form(
+        KEY,
+        max_bytes=10,
+        content_type="application/octet-stream",
+        expires_in=timedelta(minutes=10),
+        redirect_to="http://127.0.0.1/back",
+    )
+    assert form.fields["key"] == KEY
+    assert form.fields["Content-Type"] == "application/octet-stream"
+
+
+def test_a_link_names_its_object(world: World, tmp_path: Path) -> None:
+    _put(world, tmp_path, b"here")
+    link = world.files.link(KEY, file_name="s.vcf", expires_in=timedelta(minutes=5))
+    assert "job-1~sample.vcf" in link.replace("%7E", "~")
