@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from gas.config import environment
 from util.announce import is_ready
@@ -44,7 +45,7 @@ class Stack:
 
     def start(self) -> None:
         """Start every process, and return once the service answers."""
-        self._supervisor = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        self._supervisor = subprocess.Popen(
             [sys.executable, "-m", "util.run"],
             env=self._env,
             stdout=subprocess.DEVNULL,
@@ -103,7 +104,7 @@ class Stack:
             parts.append("\n".join([f"== {path.name}", *lines]))
         return "\n".join(parts)
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:
