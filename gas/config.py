@@ -187,6 +187,11 @@ class Settings:
         return settings
 
 
+def environment() -> dict[str, str]:
+    """A copy of this process's environment, to hand on to child processes."""
+    return dict(os.environ)  # noqa: TID251 - as above
+
+
 def setting_names() -> tuple[str, ...]:
     """Every environment variable the service reads, in the order of the class."""
     return tuple(setting.metadata["name"] for setting in fields(Settings))
