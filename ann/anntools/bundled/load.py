@@ -36,7 +36,8 @@ class TableFacts:
     licence: str
     sha256: str
     rows: int
-    packages: tuple[str, ...]
+    retrieved_at: str
+    purls: tuple[str, ...]  # package URLs of the packages it was made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +156,8 @@ def manifest() -> dict[str, TableFacts]:
             entry["licence"],
             entry["sha256"],
             entry["rows"],
-            tuple(
-                f"{source['registry']} {source['package']} {source['version']} "
-                f"({source['licence']})"
-                for source in entry["sources"]
-            ),
+            data["retrieved_at"],
+            tuple(source["purl"] for source in entry["sources"]),
         )
         for name, entry in data["tables"].items()
     }

@@ -16,6 +16,8 @@ from ann.anntools.bundled.making.packages import fetch_all
 from ann.anntools.bundled.making.table import Table
 
 HERE: Final = Path(__file__).parent
+# The day on which the pinned packages were fetched; change it with them.
+RETRIEVED_AT: Final = "2026-11-22"
 
 
 def _entry(table: Table, packed: bytes) -> dict[str, object]:
@@ -60,7 +62,7 @@ def make(work: Path, target: Path = HERE) -> None:
         packed = table.tsv_gz()
         (folder / f"{table.name}.tsv.gz").write_bytes(packed)
         manifest[table.name] = _entry(table, packed)
-    text = json.dumps({"format": 1, "tables": manifest}, indent=1, ensure_ascii=False)
+    text = json.dumps({"format": 1, "retrieved_at": RETRIEVED_AT, "tables": manifest}, indent=1, ensure_ascii=False)
     (target / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 

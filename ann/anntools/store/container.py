@@ -135,6 +135,11 @@ class Container:
             raise ReferenceUnusableError(f"{self.path.name}: array {name} lies outside the file")
         return np.frombuffer(self._map, dtype, count, offset)
 
+    def check(self) -> None:
+        """Raise ReferenceUnusableError if an array lies outside the file."""
+        for name in self._directory:
+            self[name]
+
     def advise_random(self) -> None:
         """Tell the system not to read ahead: look-ups in a huge source touch few pages."""
         if hasattr(self._map, "madvise"):

@@ -10,6 +10,7 @@ from typing import Self
 
 from ann.anntools.errors import ReferenceUnusableError
 from ann.anntools.store.alleles import AlleleWriter
+from ann.anntools.store.checksums import write_checksums
 from ann.anntools.store.genes import GeneWriter
 from ann.anntools.store.intervals import IntervalWriter
 from ann.anntools.store.manifest import Column, Manifest, Source, SourceInfo
@@ -91,6 +92,7 @@ class ReferenceWriter:
     def _publish(self, sources: list[Source]) -> None:
         manifest = Manifest(self._assembly, self._release_id, self._contigs, tuple(sources))
         manifest.write(self._work)
+        write_checksums(self._work)
         self._work.chmod(0o755)
         target = self._home / self._release_id
         try:

@@ -8,6 +8,10 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+
+_PURL_TYPES: Final = {"PyPI": "pypi", "npm": "npm", "Debian": "deb/debian"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Package:
         """What the manifest says of this package."""
         return {
             "registry": self.registry,
+            "purl": f"pkg:{_PURL_TYPES[self.registry]}/{self.name}@{self.version}",
             "package": self.name,
             "version": self.version,
             "licence": self.licence,
