@@ -12,7 +12,8 @@ import numpy as np
 from ann.anntools.annotator import Annotator, Batch
 from ann.anntools.assembly.contigs import canonical, is_mitochondrial
 from ann.anntools.assembly.detect import Detected, detect, serves_mitochondrion
-from ann.anntools.errors import InputError, ReferenceUnusableError
+from ann.anntools.build.bundled import ensure
+from ann.anntools.errors import InputError
 from ann.anntools.io.batches import line_batches
 from ann.anntools.io.bgzf import EOF, compress, virtual_offsets
 from ann.anntools.io.header import Header, HeaderReader, modernise, parse_header
@@ -24,7 +25,7 @@ from ann.anntools.limits import DEFAULT, Limits
 from ann.anntools.locations import default_reference
 from ann.anntools.sources.resolved import Resolved, info_lines, resolve_sources
 from ann.anntools.store.manifest import Manifest
-from ann.anntools.store.reference import current_release
+from ann.anntools.store.reference import CURRENT
 from ann.anntools.version import VERSION
 
 Progress = Callable[[int, float], None]
@@ -209,14 +210,13 @@ def _contigs_of(text: bytes) -> list[str]:
 
 
 def _reference_for(root: Path, assembly: str) -> Path:
-    candidates = (assembly, "GRCh38", "GRCh37") if assembly == "rCRS" else (assembly,)
-    for name in candidates:
-        try:
-            return current_release(root, name)
-        except ReferenceUnusableError:
-            if name == candidates[-1]:
-                raise
-    raise AssertionError
+    """The release in use; where none was built, the bundled one, compiled on first use."""
+    if assembly != "rCRS":
+        return ensure(root, assembly)
+    for name in ("rCRS", "GRCh38", "GRCh37"):
+        if (root / name / CURRENT).exists():
+            return ensure(root, name)
+    return ensure(root, "GRCh38")
 
 
 def _namer(header: Header, assembly: str, manifest: Manifest) -> Callable[[bytes], str | None]:
