@@ -33,3 +33,5 @@ class Outside:
     sessions: Sessions
     mailer: Mailer
     inbox: Callable[[Queue], Inbox]
+    dead_inbox: Callable[[Queue], Inbox]
+    """The reading end of a queue's dead-letter queue."""

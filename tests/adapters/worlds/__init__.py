@@ -29,6 +29,7 @@ class World:
     uploads: Uploads
     files: Files
     inbox: Callable[[Queue], Inbox]
+    dead_inbox: Callable[[Queue], Inbox]
     dead_letters: Callable[[Queue], list[str]]
     pass_time: Callable[[timedelta], None]
     visibility: timedelta
@@ -46,6 +47,7 @@ def memory_world(_folder: Path) -> Iterator[World]:
         uploads=world.uploads,
         files=world.inputs,
         inbox=world.inbox,
+        dead_inbox=world.dead_inbox,
         dead_letters=lambda queue: world.inbox(queue).dead,
         pass_time=world.clock.advance,
         visibility=timedelta(seconds=120),
