@@ -10,7 +10,7 @@ import secrets
 import select
 import socket
 import threading
-import time
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,14 +21,13 @@ LOOK_EVERY = 0.25
 class Listener:
     """The hearing end of a bell, for one thread."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, descriptor: int, bell: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.settimeout(0)
-        try:
-            self._socket.bind(path)
-        except OSError:
-            # Without /proc there is no bell; the regular look remains.
-            self._socket.close()
+        weakref.finalize(self, _hang_up, self._socket, bell, os.getpid())
+        # Without /proc there is no bell; the regular look remains.
+        with suppress(OSError):
+            self._socket.bind(_short(descriptor, bell))
 
     def forget(self) -> None:
         """Drop what was heard so far; call it before looking, so that no later ring is lost."""
@@ -38,11 +37,7 @@ class Listener:
 
     def wait(self, seconds: float) -> None:
         """Wait for a ring, that long and never longer than until the next look."""
-        seconds = min(seconds, LOOK_EVERY)
-        if self._socket.fileno() < 0:
-            time.sleep(seconds)
-        else:
-            select.select([self._socket], [], [], seconds)
+        select.select([self._socket], [], [], min(seconds, LOOK_EVERY))
 
 
 class _Listeners(threading.local):
@@ -59,6 +54,7 @@ class Doorbell:
         # A socket's path may not exceed 107 bytes, a home's may: through the descriptor of its
         # folder every bell has a short one.
         self._descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._descriptor)
         self._listeners = _Listeners()
 
     def ring(self, queue: str) -> None:
@@ -67,7 +63,7 @@ class Doorbell:
             sender.settimeout(0)
             for bell in self._folder.glob(f"{queue}.*"):
                 try:
-                    sender.sendto(b"!", self._path(bell.name))
+                    sender.sendto(b"!", _short(self._descriptor, bell))
                 except ConnectionRefusedError:
                     # Its process is gone, and no other ever takes this name.
                     bell.unlink(missing_ok=True)
@@ -80,8 +76,18 @@ class Doorbell:
         listeners = self._listeners.by_key
         key = (os.getpid(), queue)  # a forked child listens for itself
         if key not in listeners:
-            listeners[key] = Listener(self._path(f"{queue}.{secrets.token_hex(8)}"))
+            listeners[key] = Listener(
+                self._descriptor, self._folder / f"{queue}.{secrets.token_hex(8)}"
+            )
         return listeners[key]
 
-    def _path(self, name: str) -> str:
-        return f"/proc/self/fd/{self._descriptor}/{name}"
+
+def _short(descriptor: int, bell: Path) -> str:
+    return f"/proc/self/fd/{descriptor}/{bell.name}"
+
+
+def _hang_up(listening: socket.socket, bell: Path, pid: int) -> None:
+    listening.close()
+    # The bell of a process that was forked is its parent's, who still listens.
+    if pid == os.getpid():
+        bell.unlink(missing_ok=True)
