@@ -46,7 +46,7 @@ def blocks(path: Path) -> Iterator[bytes]:
             with igzip.IGzipFile(fileobj=raw) as stream:  # type: ignore[no-untyped-call]
                 while block := stream.read(_BLOCK):
                     yield block
-        except (EOFError, OSError, zlib.error, igzip_lib.IsalError) as error:
+        except (EOFError, OSError, zlib.error, igzip_lib.IsalError) as error:  # type: ignore[misc]
             raise SourceError(
                 path.name, f"cut short or damaged ({error}); remove it and build again"
             ) from error
