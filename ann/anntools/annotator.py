@@ -13,6 +13,7 @@ from ann.anntools.sources.resolved import ID_KEY, Resolved
 from ann.anntools.store.keys import normalise
 
 MAX_POS = (1 << 31) - 2
+TABLE_COLUMNS = (b"CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER")
 _SHOWN = 200
 _BASES = re.compile(rb"[ACGTNacgtn]+\Z")
 _END = re.compile(rb"(?:^|;)END=(\d{1,10})(?:;|\Z)")
@@ -58,6 +59,14 @@ class Annotator:
         contig_of: Callable[[bytes], str | None],
     ) -> None:
         self._columns = columns
+        self._keys = [
+            (name.encode(), column)
+            for kind in ("allele", "interval")
+            for resolved in sources
+            if resolved.source.kind == kind
+            for name, column in zip(resolved.names, resolved.columns, strict=True)
+            if column.key != ID_KEY
+        ]
         self._contig_of = contig_of
         self._alleles = [
             (resolved, AlleleLookup(resolved.path, resolved.columns))
@@ -73,9 +82,8 @@ class Annotator:
     def annotate(self, first_line: int, text: bytes) -> Batch:
         """Annotate the lines of a batch."""
         out = _Out()
-        batch = Batch(
-            b"", b"", *(np.empty(0, np.int64) for _ in range(3)), [], 0, [], 0, Counter(), Counter()
-        )
+        none = np.empty(0, np.int64)
+        batch = Batch(b"", b"", none, none, none, [], 0, [], 0, Counter(), Counter())
         stops, place = [], 0
         for number, raw in enumerate(text.split(b"\n")[:-1], first_line):
             line = raw.removesuffix(b"\r")
@@ -92,6 +100,7 @@ class Annotator:
             place += len(record)
             stops.append(place)
         batch.text = b"".join(out.text)
+        batch.table = b"".join(out.table)
         batch.begins, batch.ends, batch.stops = (
             np.array(values, np.int64) for values in (out.begins, out.ends, stops)
         )
@@ -126,26 +135,48 @@ class Annotator:
         out.begins.append(max(0, pos - 1))
         out.ends.append(max(end, pos))
         contig = self._contig_of(name)
+        values: dict[bytes, bytes] = {}
         if contig is None:
             batch.unannotated += 1
         else:
-            ids, info = self._values(contig, pos, ref, alts, end, batch)
+            forms = [
+                normalise(pos, ref, alt, None) if _BASES.match(ref) and _BASES.match(alt) else None
+                for alt in alts
+            ]
+            ids, info = self._by_allele(contig, forms, batch)
+            info += self._by_overlap(contig, max(0, pos - 1), max(end, pos), batch)
             known = [] if fields[2] in {b".", b""} else fields[2].split(b";")
             fields[2] = b";".join(dict.fromkeys([*known, *ids])) or b"."
             if info:
                 kept = [] if fields[7] in {b".", b""} else [fields[7]]
-                fields[7] = b";".join([*kept, *info])
+                added = [name + b"=" + value if value else name for name, value in info]
+                fields[7] = b";".join([*kept, *added])
+            values = dict(info)
+        for index, alt in enumerate(alts):
+            out.table.append(self._row(fields, index, alt, values))
         return b"\t".join(fields) + b"\n"
 
-    def _values(  # noqa: PLR0913  # a record's parts
-        self, contig: str, pos: int, ref: bytes, alts: list[bytes], end: int, batch: Batch
-    ) -> tuple[list[bytes], list[bytes]]:
-        forms = [
-            normalise(pos, ref, alt, None) if _BASES.match(ref) and _BASES.match(alt) else None
-            for alt in alts
-        ]
+    def _row(
+        self, fields: list[bytes], index: int, alt: bytes, values: dict[bytes, bytes]
+    ) -> bytes:
+        cells = [*fields[:4], alt, *fields[5:7]]
+        for name, column in self._keys:
+            value = values.get(name)
+            if value is not None and column.number == "A":
+                value = value.split(b",")[index]
+            cells.append(b"." if value is None else value or b"1")
+        return b"\t".join(cells) + b"\n"
+
+    def table_header(self) -> bytes:
+        """The first line of the table."""
+        names = [*TABLE_COLUMNS, *(name for name, _ in self._keys)]
+        return b"\t".join(names) + b"\n"
+
+    def _by_allele(
+        self, contig: str, forms: list[tuple[int, bytes, bytes] | None], batch: Batch
+    ) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
         ids: list[bytes] = []
-        info: list[bytes] = []
+        info: list[tuple[bytes, bytes]] = []
         for resolved, alleles in self._alleles:
             rows = [-1 if form is None else alleles.find(contig, *form) for form in forms]
             if max(rows) < 0:
@@ -156,22 +187,30 @@ class Annotator:
             ):
                 values = [None if r < 0 else alleles.value(contig, r, index) for r in rows]
                 present = [value for value in values if value is not None]
-                if not present:
-                    continue
                 if column.key == ID_KEY:
                     ids += present
-                elif column.number == "0":
-                    info.append(name.encode())
-                elif column.number == "A":
-                    info.append(name.encode() + b"=" + b",".join(v or b"." for v in values))
-                else:
-                    info.append(name.encode() + b"=" + b",".join(dict.fromkeys(present)))
+                elif present:
+                    info.append((name.encode(), _joined(column.number, values, present)))
+        return ids, info
+
+    def _by_overlap(
+        self, contig: str, start: int, end: int, batch: Batch
+    ) -> list[tuple[bytes, bytes]]:
+        info: list[tuple[bytes, bytes]] = []
         for resolved, intervals in self._intervals:
-            found = intervals.find(contig, max(0, pos - 1), max(end, pos))
+            found = intervals.find(contig, start, end)
             if not found:
                 continue
             batch.annotated[resolved.source.info.name] += 1
             for index, name in enumerate(resolved.names):
                 texts = [intervals.value(number, index) for number in found]
-                info.append(name.encode() + b"=" + b",".join(texts))
-        return ids, info
+                info.append((name.encode(), b",".join(texts)))
+        return info
+
+
+def _joined(number: str, values: list[bytes | None], present: list[bytes]) -> bytes:
+    if number == "0":
+        return b""
+    if number == "A":
+        return b",".join(value or b"." for value in values)
+    return b",".join(dict.fromkeys(present))

@@ -1,8 +1,8 @@
 """Annotate a file: the one function behind the command line and the service."""
 
-import gzip
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -10,9 +10,10 @@ from typing import IO
 import numpy as np
 
 from ann.anntools.annotator import Annotator, Batch
-from ann.anntools.assembly.contigs import LENGTHS, RCRS_LENGTH, canonical, is_mitochondrial
+from ann.anntools.assembly.contigs import canonical, is_mitochondrial
 from ann.anntools.assembly.detect import Detected, detect, serves_mitochondrion
-from ann.anntools.errors import InputError, ReferenceUnusableError
+from ann.anntools.build.bundled import ensure
+from ann.anntools.errors import InputError
 from ann.anntools.io.batches import line_batches
 from ann.anntools.io.bgzf import EOF, compress, virtual_offsets
 from ann.anntools.io.header import Header, HeaderReader, modernise, parse_header
@@ -24,17 +25,13 @@ from ann.anntools.limits import DEFAULT, Limits
 from ann.anntools.locations import default_reference
 from ann.anntools.sources.resolved import Resolved, info_lines, resolve_sources
 from ann.anntools.store.manifest import Manifest
-from ann.anntools.store.reference import current_release
+from ann.anntools.store.reference import CURRENT
 from ann.anntools.version import VERSION
 
 Progress = Callable[[int, float], None]
 
 _READ = 1 << 20
 _PEEK = 200
-
-
-class _Unsorted(Exception):  # noqa: N818  # a change of plan, not an error
-    """The records are not in order; they must be sorted first."""
 
 
 def annotate(  # noqa: PLR0913  # the options of the command line
@@ -57,13 +54,16 @@ def annotate(  # noqa: PLR0913  # the options of the command line
     """
     names = OutputNames.of(output, log)
     with OutputSet(names.annotated.parent) as outputs:
-        run = _Run(input, names, outputs, limits)
-        summary = run.annotate(assembly, reference or default_reference(), progress, tables=tables)
+        run = _Run(input, names, outputs, limits, tables=tables)
+        summary = run.annotate(assembly, reference or default_reference(), progress)
         return replace(summary, outputs=outputs.publish())
 
 
 class _Run:
-    def __init__(self, path: Path, names: OutputNames, outputs: OutputSet, limits: Limits) -> None:
+    def __init__(
+        self, path: Path, names: OutputNames, outputs: OutputSet, limits: Limits, *, tables: bool
+    ) -> None:
+        self._tables = tables
         self._path = path
         self._names = names
         self._outputs = outputs
@@ -83,9 +83,7 @@ class _Run:
         raw, rest = found or reader.end()
         return parse_header(raw), len(raw), rest, pieces
 
-    def annotate(
-        self, assembly: str, reference: Path, progress: Progress | None, *, tables: bool
-    ) -> Summary:
+    def annotate(self, assembly: str, reference: Path, progress: Progress | None) -> Summary:
         header, lines, rest, pieces = self._open()
         batches = line_batches(pieces, rest, lines + 1, self._limits)
         first = next(batches, None)
@@ -125,7 +123,7 @@ class _Run:
         self._write_reports(summary, rejects)
         return summary
 
-    def _write(  # noqa: PLR0913  # what a pass needs
+    def _write(  # what a pass needs
         self,
         head: bytes,
         first: tuple[int, bytes] | None,
@@ -137,16 +135,23 @@ class _Run:
         rejects: list[tuple[int, str, bytes]] = []
         index = IndexBuilder()
         target = self._names.annotated
-        with self._outputs.path(target).open("wb") as out:
+        with ExitStack() as files:
+            out = files.enter_context(self._outputs.path(target).open("wb"))
+            table = None
+            if self._tables:
+                table = files.enter_context(self._outputs.path(self._names.table).open("wb"))
+                _emit(table, annotator.table_header(), compressed=True)
             _emit(out, head, compressed=self._names.compressed)
             for number, text in [first] if first else []:
-                self._batch(annotator.annotate(number, text), out, index, counts, rejects)
+                self._batch(annotator.annotate(number, text), out, table, index, counts, rejects)
             for number, text in batches:
-                self._batch(annotator.annotate(number, text), out, index, counts, rejects)
+                self._batch(annotator.annotate(number, text), out, table, index, counts, rejects)
                 if progress:
                     progress(counts.records_in, self._meter.fraction)
             if self._names.compressed:
                 out.write(EOF)
+            if table:
+                table.write(EOF)
         if progress:
             progress(counts.records_in, 1.0)
         if self._names.compressed:
@@ -158,6 +163,7 @@ class _Run:
         self,
         batch: Batch,
         out: IO[bytes],
+        table: IO[bytes] | None,
         index: IndexBuilder,
         counts: Counts,
         rejects: list[tuple[int, str, bytes]],
@@ -169,6 +175,8 @@ class _Run:
         for name, count in batch.annotated.items():
             counts.annotated[name] += count
         rejects += batch.rejects
+        if table:
+            _emit(table, batch.table, compressed=True)
         start = out.tell()
         blocks = compress(batch.text)
         if not self._names.compressed:
@@ -202,14 +210,13 @@ def _contigs_of(text: bytes) -> list[str]:
 
 
 def _reference_for(root: Path, assembly: str) -> Path:
-    candidates = (assembly, "GRCh38", "GRCh37") if assembly == "rCRS" else (assembly,)
-    for name in candidates:
-        try:
-            return current_release(root, name)
-        except ReferenceUnusableError:
-            if name == candidates[-1]:
-                raise
-    raise AssertionError
+    """The release in use; where none was built, the bundled one, compiled on first use."""
+    if assembly != "rCRS":
+        return ensure(root, assembly)
+    for name in ("rCRS", "GRCh38", "GRCh37"):
+        if (root / name / CURRENT).exists():
+            return ensure(root, name)
+    return ensure(root, "GRCh38")
 
 
 def _namer(header: Header, assembly: str, manifest: Manifest) -> Callable[[bytes], str | None]:

@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import IO, Literal
 
 from isal import isal_zlib
+from isal.igzip_lib import IsalError as _IsalError
 
 from ann.anntools.errors import InputError
 from ann.anntools.limits import Limits
+
+# Its stub declares the class as an instance of Exception.
+InflateError: type[Exception] = _IsalError  # type: ignore[assignment]
 
 Form = Literal["plain", "gzip", "bgzf", "bcf"]
 
 _READ = 1 << 20
 _GZIP_AND_HEADER = 31
+_GZIP_MAGIC = b"\x1f\x8b"
 _BGZF_EXTRA = b"BC\x02\x00"
 _FOREIGN = (
     (b"PK\x03\x04", "a ZIP archive", "Unpack it and send the VCF inside."),
@@ -42,14 +47,14 @@ def form_of(path: Path) -> Form:
         head = file.read(1 << 16)
     if not head:
         raise InputError("empty", "the file is empty", hint="Send a VCF file.")
-    if not head.startswith(b"\x1f\x8b"):
+    if not head.startswith(_GZIP_MAGIC):
         if head.startswith(b"BCF"):
             return "bcf"
         _refuse_foreign(head)
         return "plain"
     try:
         inner = isal_zlib.decompressobj(_GZIP_AND_HEADER).decompress(head, 64)
-    except isal_zlib.error as error:
+    except InflateError as error:
         raise InputError("corrupt-gzip", f"the gzip data are damaged ({error})") from error
     if inner.startswith(b"BCF\x02"):
         return "bcf"
@@ -110,40 +115,31 @@ class RatioWatch:
 def _inflated(file: IO[bytes], limits: Limits, meter: Meter) -> Iterator[bytes]:
     watch = RatioWatch(limits)
     inflater = isal_zlib.decompressobj(_GZIP_AND_HEADER)
-    started = False
-    pending = b""
-    while True:
-        data = pending or file.read(_READ)
-        if not data:
-            break
-        pending = b""
+    empty = True
+    while data := inflater.unused_data or file.read(_READ):
         meter.read = file.tell()
         if inflater.eof:
-            if not data.startswith(b"\x1f\x8b"[: len(data)]):
+            if not data.startswith(_GZIP_MAGIC[: len(data)]):
                 if data.strip(b"\0"):
                     raise InputError("corrupt-gzip", "something else follows the gzip data")
-                continue
+                break
             inflater = isal_zlib.decompressobj(_GZIP_AND_HEADER)
-        try:
-            piece = inflater.decompress(data, _READ)
-            while True:
-                if piece:
-                    started = True
-                    watch.count(0, len(piece))
-                    yield piece
-                if inflater.eof or not inflater.unconsumed_tail:
-                    break
-                data = inflater.unconsumed_tail
-                piece = inflater.decompress(data, _READ)
-        except isal_zlib.error as error:
-            raise InputError(
-                "corrupt-gzip", f"the gzip data are damaged ({error})", hint=_TRUNCATED_HINT
-            ) from error
         watch.count(len(data), 0)
-        pending = inflater.unused_data
+        while data and not inflater.eof:
+            try:
+                piece = inflater.decompress(data, _READ)
+            except InflateError as error:
+                raise InputError(
+                    "corrupt-gzip", f"the gzip data are damaged ({error})", hint=_TRUNCATED_HINT
+                ) from error
+            data = inflater.unconsumed_tail
+            if piece:
+                empty = False
+                watch.count(0, len(piece))
+                yield piece
     if not inflater.eof:
         raise InputError("truncated-gzip", "the gzip data end too early", hint=_TRUNCATED_HINT)
-    if not started:
+    if empty:
         raise InputError("empty", "the file is empty", hint="Send a VCF file.")
 
 

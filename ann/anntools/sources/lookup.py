@@ -46,7 +46,7 @@ class AlleleLookup:
                 return chunk * CHUNK + int(row)
         return -1
 
-    def _same(  # noqa: PLR0913  # what tells an allele apart
+    def _same(  # what tells an allele apart
         self, contig: str, chunk: int, place: int, code: int, ref: bytes, alt: bytes
     ) -> bool:
         start = int(self._store[f"{contig}/excstart"][chunk])
