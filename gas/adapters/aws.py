@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from gas.adapters.aws_client import AwsClients
 from gas.adapters.aws_names import Names
@@ -31,6 +31,7 @@ class AwsOutside:
     results: S3Files
     mailer: SESMailer
     inbox: Callable[[Queue], SQSInbox]
+    dead_inbox: Callable[[Queue], SQSInbox]
 
 
 def names_of(settings: Settings, clients: AwsClients) -> Names:
@@ -55,8 +56,8 @@ def connect_aws(settings: Settings, clock: Clock) -> AwsOutside:
     )
 
     @cache
-    def inbox(queue: Queue) -> SQSInbox:
-        return SQSInbox(sqs, names, queue, poll=settings.poll, visibility=settings.lease)
+    def inbox(queue: Queue, *, dead: bool = False) -> SQSInbox:
+        return SQSInbox(sqs, names, queue, poll=settings.poll, visibility=settings.lease, dead=dead)
 
     return AwsOutside(
         jobs=DynamoDBJobs(dynamodb, names, pages=PageTokens(settings.secret_key), clock=clock),
@@ -67,4 +68,5 @@ def connect_aws(settings: Settings, clock: Clock) -> AwsOutside:
         results=S3Files(s3, s3_public, settings.results_bucket),
         mailer=SESMailer(clients.ses(), mail_from=settings.mail_from),
         inbox=inbox,
+        dead_inbox=partial(inbox, dead=True),
     )

@@ -276,6 +276,7 @@ def _failure_attributes(failure: Failure | None) -> Attributes | None:
             "fault": failure.fault.value,
             "hint": failure.hint,
             "line": failure.line,
+            "log": failure.log and _object_attributes(failure.log),
         }.items(),
     )
 
@@ -283,11 +284,12 @@ def _failure_attributes(failure: Failure | None) -> Attributes | None:
 def _failure_from(row: Attributes | None) -> Failure | None:
     if row is None:
         return None
-    line = row.get("line")
+    line, log = row.get("line"), row.get("log")
     return Failure(
         code=row["code"],
         text=row["text"],
         fault=Fault(row["fault"]),
         hint=row["hint"],
         line=None if line is None else int(line),
+        log=None if log is None else _object_from(log),
     )

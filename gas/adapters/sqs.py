@@ -29,7 +29,7 @@ REASON_LIMIT = 1000
 
 
 class SQSInbox:
-    """One queue and its dead-letter queue."""
+    """One queue and its dead-letter queue; with `dead`, the dead-letter queue itself."""
 
     def __init__(
         self,
@@ -39,10 +39,11 @@ class SQSInbox:
         *,
         poll: timedelta,
         visibility: timedelta,
+        dead: bool = False,
     ) -> None:
         self._client = client
         self._queue = queue
-        self._url = _url(client, names.queue(queue))
+        self._url = _url(client, names.dead_letters(queue) if dead else names.queue(queue))
         self._dead_url = _url(client, names.dead_letters(queue))
         self._poll = min(_whole_seconds(poll), LONGEST_POLL)
         self._visibility = _whole_seconds(visibility)

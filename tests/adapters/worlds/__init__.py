@@ -63,7 +63,16 @@ def aws(folder: Path) -> Iterator[World]:
         yield world
 
 
+@contextmanager
+def embedded(folder: Path) -> Iterator[World]:
+    from tests.adapters.worlds.embedded import embedded_world  # noqa: PLC0415 - as above
+
+    with embedded_world(folder) as world:
+        yield world
+
+
 WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {
     "aws": aws,
+    "embedded": embedded,
     "memory": memory_world,
 }

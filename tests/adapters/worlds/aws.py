@@ -63,6 +63,7 @@ def aws_world(_folder: Path) -> Iterator[World]:
             uploads=outside.uploads,
             files=outside.inputs,
             inbox=outside.inbox,
+            dead_inbox=outside.dead_inbox,
             dead_letters=dead_letters,
             pass_time=lambda duration: time.sleep(duration.total_seconds()),
             visibility=SECOND,
