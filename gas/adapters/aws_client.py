@@ -1,13 +1,14 @@
 """How this service reaches AWS: one session, and clients with timeouts, retries and a pool.
 
-Clients are thread-safe and are shared by all threads of a process; sessions are not, so every
-client is made at start.  Retries are the SDK's standard mode (exponential backoff with jitter,
-and a quota that stops retry storms); adaptive mode would let one throttled table slow every
-other call of the same client.
+Clients are thread-safe and are shared by all threads of a process; the session they come from
+is not, so every client is made at start.  Retries are the SDK's standard mode (exponential
+backoff with jitter, and a quota that stops retry storms); adaptive mode would let one throttled
+table slow every other call of the same client.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 import boto3
@@ -61,8 +62,7 @@ class AwsClients:
     """Makes the clients of one process, all of one region and one endpoint."""
 
     def __init__(self, settings: Settings) -> None:
-        with translated():
-            self._session = boto3.session.Session(region_name=settings.aws_region)
+        self._session = _session(settings.aws_region)
         self._endpoint = settings.aws_endpoint or None
         self._public = settings.s3_public_endpoint or self._endpoint
 
@@ -119,6 +119,13 @@ class AwsClients:
         config = _config(OBJECT_SECONDS).merge(signing)
         with translated():
             return self._session.client("s3", endpoint_url=endpoint, config=config)
+
+
+@cache
+def _session(region: str) -> boto3.session.Session:
+    """One session a process: it holds the credentials, and the service models, which are large."""
+    with translated():
+        return boto3.session.Session(region_name=region)
 
 
 def _config(read_seconds: float) -> Config:

@@ -34,6 +34,7 @@ PASSING = frozenset(
     {
         "AbortedException",
         "BandwidthLimitExceeded",
+        "ContinuousBackupsUnavailableException",
         "ExpiredToken",
         "ExpiredTokenException",
         "InternalError",

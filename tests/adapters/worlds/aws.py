@@ -3,14 +3,15 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import boto3
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from gas.adapters.aws import connect_aws
+from gas.adapters.aws_client import AwsClients
 from gas.adapters.clock import SystemClock
 from gas.adapters.provision_aws import provision_aws
 from gas.config import Settings
@@ -42,11 +43,12 @@ def aws_settings(**changes: str) -> Settings:
 
 @contextmanager
 def aws_world(_folder: Path) -> Iterator[World]:
-    settings = aws_settings()
+    # No long poll here: an empty one takes its whole time; it has a test of its own.
+    settings = replace(aws_settings(), poll=timedelta(0))
     with mock_aws():
         provision_aws(settings)
         outside = connect_aws(settings, SystemClock())
-        sqs = boto3.client("sqs", region_name=settings.aws_region)
+        sqs = AwsClients(settings).sqs()
 
         def dead_letters(queue: Queue) -> list[str]:
             url = sqs.get_queue_url(QueueName=f"{settings.resource_prefix}-{queue.value}-dead")
