@@ -114,7 +114,7 @@ class Settings:
     max_attempts: int = _setting("GAS_MAX_ATTEMPTS", positive, "8")
     """Runs a job may begin; the last one's failure, whatever it was, is final."""
 
-    drain: timedelta = _setting("GAS_DRAIN_SECONDS", seconds, "60")
+    drain: timedelta = _setting("GAS_DRAIN_SECONDS", seconds, "20")
     """How long a stopping annotator lets a run go on before it hands the job back."""
 
     stall: timedelta = _setting("GAS_STALL_SECONDS", seconds, "600")
