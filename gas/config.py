@@ -138,6 +138,27 @@ class Settings:
     poll: timedelta = _setting("GAS_POLL_SECONDS", seconds, "20")
     job_time_limit: timedelta = _setting("GAS_JOB_SECONDS", seconds, "39600")
     max_receives: int = _setting("GAS_MAX_RECEIVES", positive, "5")
+    max_attempts: int = _setting("GAS_MAX_ATTEMPTS", positive, "8")
+    """Runs a job may begin; the last one's failure, whatever it was, is final."""
+
+    drain: timedelta = _setting("GAS_DRAIN_SECONDS", seconds, "20")
+    """How long a stopping annotator lets a run go on before it hands the job back."""
+
+    stall: timedelta = _setting("GAS_STALL_SECONDS", seconds, "600")
+    """How long an engine may say nothing before it counts as hung."""
+
+    outage_patience: timedelta = _setting("GAS_OUTAGE_SECONDS", seconds, "300")
+    """How long a run rides out an outage before it hands the job back."""
+
+    engine_memory_bytes: int = _setting("GAS_ENGINE_MEMORY_BYTES", positive, "4294967296")
+    """Largest data segment of one engine process."""
+
+    scratch_dir: str = _setting("GAS_SCRATCH", str, "")
+    """Folder for the files of running jobs; empty for one under GAS_HOME."""
+
+    reference_dir: str = _setting("GAS_REFERENCE", str, "")
+    """Folder of the compiled reference; empty for the bundled one."""
+
     slots: int = _setting("GAS_ANNOTATOR_SLOTS", positive, "2")
     """Jobs one annotator runs side by side."""
 
@@ -147,6 +168,15 @@ class Settings:
     def plan(self) -> Plan:
         """What the tiers allow."""
         return Plan(free_input_bytes=self.free_input_bytes, free_window=self.free_window)
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for the files of running jobs."""
+        return (
+            Path(self.scratch_dir).resolve()
+            if self.scratch_dir
+            else self.home.resolve() / "scratch"
+        )
 
     @property
     def is_local(self) -> bool:
@@ -182,6 +212,11 @@ class Settings:
         if settings.heartbeat * 2 > settings.lease:
             raise ConfigurationError("GAS_HEARTBEAT_SECONDS must be at most half GAS_LEASE_SECONDS")
         return settings
+
+
+def environment() -> dict[str, str]:
+    """A copy of this process's environment, to hand on to child processes."""
+    return dict(os.environ)  # noqa: TID251 - as above
 
 
 def setting_names() -> tuple[str, ...]:
