@@ -228,7 +228,7 @@ class NewObject:
         """MD5 of the bytes written, in hex, as S3 gives it for a single upload."""
         return self._digest.hexdigest()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Add bytes at the end."""
         view = memoryview(data)
         with _disk():
