@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ann.anntools.kernel import structures as c
 from ann.anntools.kernel.binding import kernel
 from ann.anntools.kernel.plan import Plan
+from ann.anntools.kernel.records import Reject, contig_runs, scan
 from ann.anntools.sources.genes import Answers, Consequences
 from ann.anntools.sources.resolved import ID_KEY
 from ann.anntools.store.container import Array
@@ -22,7 +23,6 @@ TABLE_ANN = (
     "TRANSCRIPT_BIOTYPE", "RANK", "HGVS_C", "HGVS_P", "CDNA_POS", "CDS_POS", "AA_POS",
     "DISTANCE", "WARNINGS",
 )  # fmt: skip
-_SHOWN = 200
 _SCRATCH = 1 << 18
 _ENTRIES = 1 << 12
 # Room at first; a batch that needs more is rendered again from the record that did not fit.
@@ -30,7 +30,6 @@ _GROWTH = 2
 _RECORD_ROOM = 700
 
 I64 = npt.NDArray[np.int64]
-Reject = tuple[int, str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,57 +94,31 @@ class Annotator:
 
     def annotate(self, first_line: int, text: bytes) -> Batch:
         """Annotate the lines of a batch, which ends with a newline."""
-        records, rejects, alleles = self._scan(first_line, text)
+        found = scan(text, first_line, self._columns)
+        records = found.records
         runs, unannotated = self._name_contigs(text, records)
-        job, kept = self._job(text, records, alleles)
+        job, kept = self._job(text, records, found.alleles)
         if self._kernel.anntools_resolve(job):
             raise AssertionError("the kernel found more alleles than it had counted")
         answers = self._settle(job, kept, text, records)
         out, table = self._render(job, kept, len(text), len(records))
         return Batch(
-            memoryview(out)[: job.out_used],
-            memoryview(table)[: job.table_used],
+            out[: job.out_used].data,
+            table[: job.table_used].data,
             records["begin"],
             records["stop"],
             kept["stops"],
             tuple(runs),
-            tuple(
-                (int(r["line"]), c.REASONS[r["reason"]], text[r["start"] : r["end"]][:_SHOWN])
-                for r in rejects
-            ),
+            found.rejects,
             unannotated,
             kept["annotated"],
             kept["by_rank"],
             answers,
         )
 
-    def _scan(self, first_line: int, text: bytes) -> tuple[Array, Array, int]:
-        room = text.count(b"\n")
-        records, rejects = np.empty(room, c.RECORD), np.empty(room, c.RECORD)
-        numbers = np.zeros(3, np.int64)
-        self._kernel.anntools_scan(
-            text,
-            len(text),
-            first_line,
-            self._columns,
-            c.address(records),
-            c.address(rejects),
-            room,
-            c.address(numbers),
-        )
-        good, bad, alleles = map(int, numbers)
-        return records[:good], rejects[:bad], alleles
-
     def _name_contigs(self, text: bytes, records: Array) -> tuple[list[tuple[bytes, int]], int]:
-        starts = np.empty(len(records) + 1, np.int64)
-        count = self._kernel.anntools_runs(
-            text, c.address(records), len(records), c.address(starts)
-        )
-        starts[count] = len(records)
         runs, unannotated = [], 0
-        for first, stop in zip(starts[:count].tolist(), starts[1:].tolist(), strict=False):
-            record = records[first]
-            name = text[int(record["start"]) : int(record["tab"][0])]
+        for name, first, stop in contig_runs(text, records):
             number = self._numbers.get(self._contig_of(name) or "", -1)
             records["contig"][first:stop] = number
             unannotated += (stop - first) if number < 0 else 0
@@ -192,7 +165,7 @@ class Annotator:
         return job, kept
 
     def _settle(self, job: c.Job, kept: dict[str, Any], text: bytes, records: Array) -> int:
-        """Have the routine answer for the pairs of allele and transcript the kernel leaves to it."""
+        """Have the routine answer for the pairs the kernel leaves to it; how many there were."""
         if self._consequences is None:
             return 0
         room = max(256, int(job.allele_count))

@@ -152,9 +152,7 @@ def _add_mane(writer: ReferenceWriter, _assembly: str) -> None:
 
 
 def _add_clinvar(writer: ReferenceWriter, _assembly: str) -> None:
-    info = source_info(
-        "clinvar", "ClinVar (likely) pathogenic", load.CLINVAR, load.CONDITIONS
-    )
+    info = source_info("clinvar", "ClinVar (likely) pathogenic", load.CLINVAR, load.CONDITIONS)
     alleles = writer.alleles(info, CLINVAR)
     (mitochondrion,) = load.sequences()
     bases = mitochondrion.sequence.encode()
