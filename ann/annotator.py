@@ -23,7 +23,6 @@ from pathlib import Path
 from ann.child import ForkedEngine
 from ann.engine import Engine, InterruptedRunError
 from ann.heartbeat import Heartbeat
-from ann.patience import Patience
 from ann.room import CarefulInbox
 from ann.run import RetryError, Run
 from ann.scratch import Scratch
@@ -34,6 +33,7 @@ from gas.domain.errors import (
     IllegalMoveError,
     JobNotFoundError,
     LostLeaseError,
+    MalformedMessageError,
     NotFoundError,
     ObjectNotFoundError,
     OutageError,
@@ -42,6 +42,7 @@ from gas.domain.errors import (
 )
 from gas.domain.job import Failure, Fault, Job, Outcome
 from gas.domain.message import Kind, Message, Queue
+from gas.patience import Patience
 from gas.ports import Accounts, Clock, Delivery, Files, Inbox, Jobs, Outbox, Topics
 from gas.relay import relay
 from gas.worker import Stop, run_many
@@ -73,8 +74,7 @@ class Annotator:
         """Annotate the job a request names, unless that is done, or another worker's to do."""
         job = self.jobs.get(message.job_id)
         if message.kind is not Kind.JOB_REQUESTED or message.user_id != job.user_id:
-            self.inbox.bury(delivery, "the message does not fit the job it names")
-            return
+            raise MalformedMessageError("the message does not fit the job it names")
         claimed = self._claim(job)
         if claimed is None:
             return
