@@ -40,6 +40,7 @@ from gas.domain.errors import (
     StaleJobError,
     TemporaryError,
 )
+from gas.domain.failures import gave_up
 from gas.domain.job import Failure, Fault, Job, Outcome
 from gas.domain.message import Kind, Message, Queue
 from gas.patience import Patience
@@ -246,16 +247,6 @@ class Annotator:
 
     def _patience(self) -> Patience:
         return Patience(self.clock, self.settings.outage_patience, self.stop.is_immediate)
-
-
-def gave_up(job: Job) -> Failure:
-    """The end of a job that kept failing through our fault."""
-    return Failure(
-        code="service",
-        text=f"The service could not finish this job in {job.attempt} runs; the fault is ours.",
-        hint="The operators can see the failure. Please submit the job again later.",
-        fault=Fault.SERVICE,
-    )
 
 
 def _announcement(result: Outcome | Failure, job: Job) -> Message:
