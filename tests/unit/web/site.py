@@ -58,6 +58,7 @@ def outside(world: MemoryWorld) -> Outside:
         sessions=world.sessions,
         mailer=world.mailer,
         inbox=world.inbox,
+        dead_inbox=world.dead_inbox,
     )
 
 
