@@ -185,12 +185,22 @@ class Job:
         """Whether the run is over, whichever way."""
         return self.status in TERMINAL
 
+    @property
+    def objects(self) -> tuple[StoredObject, ...]:
+        """Every object the recorded run wrote."""
+        written = self.outcome.objects if self.outcome else ()
+        if self.failure is not None and self.failure.log is not None:
+            written = (*written, self.failure.log)
+        return written
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Keys of the objects the recorded run wrote."""
+        return frozenset(stored.key for stored in self.objects)
+
     def object_of(self, kind: ObjectKind) -> StoredObject | None:
         """The stored object of that kind, where the run wrote one."""
-        objects = self.outcome.objects if self.outcome else ()
-        if self.failure is not None and self.failure.log is not None:
-            objects = (*objects, self.failure.log)
-        return next((stored for stored in objects if stored.kind is kind), None)
+        return next((stored for stored in self.objects if stored.kind is kind), None)
 
     def claim(self, now: datetime, lease: timedelta, owner: str) -> "Job":
         """Take the job for one run, which must renew or finish before the lease runs out."""

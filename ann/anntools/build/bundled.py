@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+from ann.anntools.assembly.contigs import LENGTHS
 from ann.anntools.bundled import load
 from ann.anntools.errors import ReferenceUnusableError
 from ann.anntools.store.manifest import FORMAT, MANIFEST, Column, SourceInfo
@@ -50,16 +51,6 @@ def release_id() -> str:
     return PREFIX + digest.hexdigest()[:12]
 
 
-def contig_lengths(assembly: str) -> dict[str, int]:
-    """Lengths of the canonical contigs: where the last band ends, and the mitochondrion."""
-    lengths: dict[str, int] = {}
-    for band in load.cytobands(assembly):
-        lengths[band.contig] = max(band.end, lengths.get(band.contig, 0))
-    for row in load.sequences():
-        lengths[row.contig] = row.length
-    return lengths
-
-
 def ensure(root: Path, assembly: str) -> Path:
     """The release in use under `root`; the bundled tables are compiled if there is none.
 
@@ -87,7 +78,7 @@ def compile_bundle(root: Path, assembly: str) -> None:
             f"nothing is bundled for {assembly}; assemblies with a reference: "
             f"{', '.join(ASSEMBLIES)}"
         )
-    with ReferenceWriter(root, assembly, release_id(), contig_lengths(assembly)) as writer:
+    with ReferenceWriter(root, assembly, release_id(), LENGTHS[assembly]) as writer:
         add_bundled(writer, assembly)
 
 
@@ -130,7 +121,8 @@ def _add_transcripts(writer: ReferenceWriter, assembly: str) -> None:
 def _add_genes(writer: ReferenceWriter, assembly: str) -> None:
     table = f"genes_{assembly}"
     hgnc = {row.gene_id: row.hgnc_id for row in load.mane()}
-    info = source_info("genes", "Genes", table, load.MANE)
+    hgnc |= {gene.gene_id: gene.hgnc_id for gene in load.mitochondrial_genes()}
+    info = source_info("genes", "Genes", table, load.MANE, load.MITOCHONDRIAL_GENES)
     intervals = writer.intervals(info, (GENE, GENE_ID, HGNC))
     for gene in load.genes(assembly):
         values = (gene.gene_name, gene.gene_id, hgnc.get(gene.gene_id))
@@ -152,9 +144,7 @@ def _add_mane(writer: ReferenceWriter, _assembly: str) -> None:
 
 
 def _add_clinvar(writer: ReferenceWriter, _assembly: str) -> None:
-    info = source_info(
-        "clinvar", "ClinVar (likely) pathogenic", load.CLINVAR, load.CONDITIONS
-    )
+    info = source_info("clinvar", "ClinVar (likely) pathogenic", load.CLINVAR, load.CONDITIONS)
     alleles = writer.alleles(info, CLINVAR)
     (mitochondrion,) = load.sequences()
     bases = mitochondrion.sequence.encode()

@@ -62,7 +62,11 @@ def make(work: Path, target: Path = HERE) -> None:
         packed = table.tsv_gz()
         (folder / f"{table.name}.tsv.gz").write_bytes(packed)
         manifest[table.name] = _entry(table, packed)
-    text = json.dumps({"format": 1, "retrieved_at": RETRIEVED_AT, "tables": manifest}, indent=1, ensure_ascii=False)
+    text = json.dumps(
+        {"format": 1, "retrieved_at": RETRIEVED_AT, "tables": manifest},
+        indent=1,
+        ensure_ascii=False,
+    )
     (target / "manifest.json").write_text(text + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from ann.anntools.errors import ReferenceUnusableError
 FORMAT = 1
 MANIFEST = "manifest.json"
 
-Kind = Literal["allele", "interval", "gene", "sequence"]
+Kind = Literal["allele", "interval", "gene", "sequence", "chain"]
 
 
 @dataclass(frozen=True, slots=True)

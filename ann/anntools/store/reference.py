@@ -3,13 +3,14 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ann.anntools.errors import ReferenceUnusableError
 from ann.anntools.store.alleles import AlleleWriter
+from ann.anntools.store.chain import AlignedBlock, write_chain
 from ann.anntools.store.checksums import write_checksums
 from ann.anntools.store.genes import GeneWriter
 from ann.anntools.store.intervals import IntervalWriter
@@ -43,6 +44,7 @@ class ReferenceWriter:
         self._contigs = dict(contigs)
         self._switch = switch
         self._writers: list[SourceWriter] = []
+        self._chains: list[Source] = []
         self._home.mkdir(parents=True, exist_ok=True)
         self._work = Path(tempfile.mkdtemp(dir=self._home, prefix=".build-"))
 
@@ -70,6 +72,10 @@ class ReferenceWriter:
         self._writers.append(writer)
         return writer
 
+    def chain(self, info: SourceInfo, blocks: Iterable[AlignedBlock]) -> None:
+        """Store the chain that lifts this assembly's positions to another."""
+        self._chains.append(write_chain(self._work, info, blocks))
+
     def __enter__(self) -> Self:
         return self
 
@@ -81,7 +87,7 @@ class ReferenceWriter:
     ) -> None:
         try:
             if kind is None:
-                self._publish([writer.finish() for writer in self._writers])
+                self._publish([*(writer.finish() for writer in self._writers), *self._chains])
             else:
                 for writer in self._writers:
                     if isinstance(writer, AlleleWriter | SequenceWriter):

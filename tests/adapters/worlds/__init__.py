@@ -55,4 +55,24 @@ def memory_world(_folder: Path) -> Iterator[World]:
     )
 
 
-WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"memory": memory_world}
+@contextmanager
+def aws(folder: Path) -> Iterator[World]:
+    from tests.adapters.worlds.aws import aws_world  # noqa: PLC0415 - it needs World
+
+    with aws_world(folder) as world:
+        yield world
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[World]:
+    from tests.adapters.worlds.embedded import embedded_world  # noqa: PLC0415 - as above
+
+    with embedded_world(folder) as world:
+        yield world
+
+
+WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {
+    "aws": aws,
+    "embedded": embedded,
+    "memory": memory_world,
+}

@@ -7,7 +7,7 @@ from pathlib import Path
 from gas.adapters.embedded import connect_embedded
 from gas.adapters.memory import MemoryClock
 from gas.config import Settings
-from tests.adapters.worlds import WORLDS, World
+from tests.adapters.worlds import World
 
 
 def embedded_settings(home: Path, **changes: str) -> Settings:
@@ -47,6 +47,3 @@ def embedded_world(folder: Path) -> Iterator[World]:
         visibility=settings.lease,
         max_receives=settings.max_receives,
     )
-
-
-WORLDS["embedded"] = embedded_world

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-
 _PURL_TYPES: Final = {"PyPI": "pypi", "npm": "npm", "Debian": "deb/debian"}
 
 
