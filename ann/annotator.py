@@ -20,6 +20,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from ann.anntools.locations import default_reference
 from ann.child import ForkedEngine
 from ann.engine import Engine, InterruptedRunError
 from ann.heartbeat import Heartbeat
@@ -279,7 +280,9 @@ def main() -> None:
     """Run the daemon until SIGTERM."""
     gas_log.set_up("annotator")
     settings = Settings.from_env()
-    reference = Path(settings.reference_dir).resolve() if settings.reference_dir else None
+    # Settled here: the fork server is started without an environment, so without a home.
+    named = settings.reference_dir
+    reference = (Path(named) if named else default_reference()).resolve()
     with ForkedEngine(reference=reference) as engine:
         serve(settings, engine)
 
