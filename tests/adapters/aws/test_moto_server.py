@@ -25,7 +25,7 @@ def test_what_was_mailed_can_be_read(outside: AwsOutside, moto: MotoServer) -> N
         mail_id="job-1.completed",
         to="ada@example.org",
         subject="Your annotation is ready: père.vcf",
-        text="It is ready.\n",
+        text="It is ready, père.\n",
         html="<p>It is ready.</p>\n",
     )
     outside.mailer.send(mail)
