@@ -80,7 +80,12 @@ class StoreProcess:
         return self.get(f"{parts.path}?{parts.query}", method, named)
 
     def form(
-        self, key: str = KEY, *, max_bytes: int = 1000, redirect_to: str = BACK, seconds: float = 60
+        self,
+        key: str = KEY,
+        *,
+        max_bytes: int = 1000,
+        redirect_to: str | None = BACK,
+        seconds: float = 60,
     ) -> UploadForm:
         return self.ports.inputs.upload_form(
             key,
