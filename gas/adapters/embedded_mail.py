@@ -16,7 +16,6 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from itertools import islice
 from pathlib import Path
 
 from gas.adapters.embedded_db import RETRY_AFTER
@@ -101,14 +100,11 @@ class MailBox:
         _make(folder)
         self._folder = folder
 
-    def list(self, *, limit: int = 100, to: str | None = None) -> Sequence[WrittenMail]:
-        """The newest mails, newest first; those to that address alone where one is named."""
-        mine = (written for written in self._newest() if to is None or written.mail.to == to)
-        return [*islice(mine, limit)]
-
-    def mails(self, *, to: str, limit: int) -> Sequence[Mail]:
-        """The last mails to that address, newest first."""
-        return [written.mail for written in self.list(to=to, limit=limit)]
+    def list(self, *, limit: int = 100) -> Sequence[WrittenMail]:
+        """The newest mails, newest first."""
+        with _disk():
+            found = [(path.stat().st_mtime_ns, path.stem) for path in self._folder.glob("*.json")]
+        return [self.get(box_id) for _, box_id in sorted(found, reverse=True)[:limit]]
 
     def get(self, box_id: str) -> WrittenMail:
         """One mail; raises NotFoundError."""
@@ -122,11 +118,6 @@ class MailBox:
     def eml(self, box_id: str) -> bytes:
         """One mail as a mail program reads it; raises NotFoundError."""
         return self._read(box_id, ".eml")
-
-    def _newest(self) -> Iterator[WrittenMail]:
-        with _disk():
-            found = [(path.stat().st_mtime_ns, path.stem) for path in self._folder.glob("*.json")]
-        return (self.get(box_id) for _, box_id in sorted(found, reverse=True))
 
     def _read(self, box_id: str, suffix: str) -> bytes:
         if not re.fullmatch(r"[0-9a-f]{32}", box_id):

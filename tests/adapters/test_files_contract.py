@@ -90,3 +90,29 @@ def test_a_link_names_its_object(world: World, tmp_path: Path) -> None:
     _put(world, tmp_path, b"here")
     link = world.files.link(KEY, file_name="s.vcf", expires_in=timedelta(minutes=5))
     assert "job-1~sample.vcf" in link.replace("%7E", "~")
+
+
+def test_a_version_is_found_by_its_id(world: World, tmp_path: Path) -> None:
+    info = _put(world, tmp_path, b"here")
+    assert world.files.head(KEY, info.version_id) == info
+    with pytest.raises(ObjectNotFoundError):
+        world.files.head("gas/ada/other", info.version_id)
+
+
+def test_an_object_written_twice_is_listed_once_with_the_newest_bytes(
+    world: World, tmp_path: Path
+) -> None:
+    _put(world, tmp_path, b"first")
+    newest = _put(world, tmp_path, b"another")
+    found = [(info.key, info.size, info.etag) for info in world.files.keys("gas/ada/")]
+    assert found == [(KEY, 7, newest.etag)]
+    assert world.files.read(KEY, length=100) == b"another"
+
+
+def test_an_object_that_is_deleted_is_gone_in_every_version(world: World, tmp_path: Path) -> None:
+    first = _put(world, tmp_path, b"first")
+    _put(world, tmp_path, b"other")
+    world.files.delete(KEY)
+    with pytest.raises(ObjectNotFoundError):
+        world.files.head(KEY, first.version_id)
+    assert not list(world.files.keys("gas/"))

@@ -234,3 +234,40 @@ def test_a_message_already_in_the_outbox_may_be_written_again(world: World) -> N
     world.jobs.add(before := a_job(), a_message())
     world.jobs.move(before, before.claim(world.clock.now(), LEASE, "one"), a_message())
     assert _pending(world) == [a_message()]
+
+
+def test_no_part_of_a_second_is_lost(world: World) -> None:
+    moment = world.clock.now().replace(microsecond=123_457)
+    job = a_job(submitted_at=moment)
+    world.jobs.add(job)
+    running = job.claim(moment + timedelta(microseconds=1), LEASE, "one")
+    world.jobs.move(job, running)
+    world.jobs.renew(running, leased_until := moment + LEASE + timedelta(microseconds=999))
+    kept = world.jobs.get("job-1")
+    assert (kept.submitted_at, kept.started_at) == (moment, running.started_at)
+    assert kept.leased_until == leased_until
+    assert [job.submitted_at for job in world.jobs.of_user("ada", limit=1).jobs] == [moment]
+
+
+def test_what_a_run_has_reported_stays_until_the_next_run(world: World) -> None:
+    running = _running(world)
+    world.jobs.report(running, progress := Progress(records=7, fraction=0.25))
+    world.jobs.move(running, back := running.hand_back(world.clock.now(), 1))
+    assert world.jobs.get("job-1").progress == progress
+    world.jobs.move(back, back.claim(world.clock.now(), LEASE, "two"))
+    assert world.jobs.get("job-1").progress is None
+
+
+def test_jobs_of_one_moment_are_each_listed_once(world: World) -> None:
+    ids = {f"job-{number}" for number in range(5)}
+    for job_id in ids:
+        world.jobs.add(a_job(job_id))
+    first = world.jobs.of_user("ada", limit=3)
+    rest = world.jobs.of_user("ada", limit=3, token=first.next_token)
+    assert rest.next_token is None
+    assert {job.job_id for job in (*first.jobs, *rest.jobs)} == ids
+
+
+def test_a_user_without_jobs_has_an_empty_page(world: World) -> None:
+    page = world.jobs.of_user("nobody", limit=3)
+    assert (list(page.jobs), page.next_token) == ([], None)

@@ -103,15 +103,6 @@ def test_the_newest_mails_are_listed_first(mailer: EmbeddedMailer, box: MailBox)
     assert [written.mail.mail_id for written in box.list(limit=3)] == ["4", "3", "2"]
 
 
-def test_everybody_reads_their_own_mails_alone(mailer: EmbeddedMailer, box: MailBox) -> None:
-    for number, user in enumerate(("ada", "bob", "ada", "ada")):
-        mailer.send(replace(MAIL, mail_id=str(number), to=f"{user}@example.org"))
-    mine = box.mails(to="ada@example.org", limit=2)
-    assert [mail.mail_id for mail in mine] == ["3", "2"]
-    assert [mail.mail_id for mail in box.mails(to="bob@example.org", limit=9)] == ["1"]
-    assert not box.mails(to="eve@example.org", limit=9)
-
-
 @pytest.mark.parametrize("box_id", ["", "../mail", "0" * 32, "x" * 32, "0" * 31 + "/"])
 def test_a_mail_that_is_not_there_is_not_found(box: MailBox, box_id: str) -> None:
     with pytest.raises(NotFoundError):
