@@ -10,7 +10,7 @@ import pytest
 from gas.adapters.embedded_signing import pack, unpack
 from gas.domain.errors import ObjectNotFoundError
 from gas.ports import UploadForm
-from tests.unit.web.store.conftest import BACK, StoreProcess, multipart
+from tests.unit.web.store.support import BACK, StoreProcess, multipart
 
 ORIGIN = "http://127.0.0.1:8080"
 
