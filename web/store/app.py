@@ -43,7 +43,7 @@ def create_store(*, store: ObjectStore, forms: Forms, base_url: str) -> Applicat
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             answer = _answer(environ, store=store, forms=forms)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the browser is answered
+        except Exception as error:
             answer = refusal(error) or broken()
             if answer.status is HTTPStatus.INTERNAL_SERVER_ERROR:
                 # Not left to gunicorn, whose own line would name the address, which is a secret.
