@@ -4,8 +4,9 @@ An error's family is its policy.  OutageError: the message stays in hand, and no
 until the other side is back; so no outage, however long, counts against a message.  Any other
 TemporaryError: the message comes back after a growing delay.
 PermanentError: the handler has recorded what was to be recorded, the message is done.  A message
-nobody can read goes to the dead-letter queue.  Anything else is a bug: the process stops, its
-supervisor starts it again, and the dead-letter queue catches what keeps doing so.
+nobody can read, or that the handler finds forged, goes to the dead-letter queue.  Anything else
+is a bug: the process stops, its supervisor starts it again, and the dead-letter queue catches what
+keeps doing so.
 """
 
 import logging
@@ -137,6 +138,10 @@ def deliver(delivery: Delivery, inbox: Inbox, handle: Handler, *, stop: Stop, cl
                 extra={"reason": str(error), "received": delivery.received},
             )
             inbox.release(delivery, delay)
+            return
+        except MalformedMessageError as error:
+            log.exception("a message that does not fit was buried")
+            inbox.bury(delivery, str(error))
             return
         except PermanentError as error:
             log.warning("a message asks for what cannot be done", extra={"reason": str(error)})

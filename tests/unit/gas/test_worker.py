@@ -216,12 +216,13 @@ def test_a_lost_lease_never_deletes_the_message(world: MemoryWorld, inbox: Memor
     assert inbox.depth() == 1
 
 
-def test_a_handler_that_finds_a_message_malformed_has_done_with_it(
+def test_a_message_the_handler_finds_forged_is_buried(
     world: MemoryWorld, inbox: MemoryInbox
 ) -> None:
     world.topics.publish(a_message())
     loop(world, MalformedMessageError("a job of somebody else"))
     assert inbox.depth() == 0
+    assert inbox.dead == [a_message().to_json()]
 
 
 def test_slots_share_the_queue_and_all_of_them_stop(world: MemoryWorld, inbox: MemoryInbox) -> None:
