@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ann.anntools.kernel import structures as c
 from ann.anntools.kernel.binding import kernel
+from ann.anntools.kernel.gene_tables import GeneTables
 from ann.anntools.kernel.plan import Plan
 from ann.anntools.kernel.records import Reject, contig_runs, scan
 from ann.anntools.sources.genes import Answers, Consequences
@@ -73,6 +74,7 @@ class Annotator:
         self._numbers = {name: number for number, name in enumerate(plan.contigs)}
         self._table = table
         self._kernel = kernel()
+        self._genes = GeneTables(consequences.genes.container) if consequences else None
         self._local = threading.local()
         self._slots = sum(
             column.key != ID_KEY
@@ -154,6 +156,7 @@ class Annotator:
             sequences=plan.sequences,
             contigs=len(plan.contigs),
             hints=self._local.hints,
+            genes=ctypes.pointer(self._genes.struct) if self._genes else None,
             stops=c.address(kept["stops"]),
             slots=c.address(kept["slots"]),
             slot_count=self._slots,

@@ -114,6 +114,8 @@ typedef struct {
     const u8 *text;
 } Entry;
 
+struct Genes;
+
 /* Everything about one batch.  The fields named next_* are where the next call goes on. */
 typedef struct {
     const u8 *text;
@@ -128,6 +130,7 @@ typedef struct {
     const Sequence *sequences; /* by contig number; length 0 where unknown */
     i64 contigs;
     Hint *hints; /* one a source */
+    const struct Genes *genes; /* of the one gene source, or none */
     /* Pairs of allele and transcript for the routine, and its answers in the same order. */
     i64 *pairs;
     i64 pair_room, pair_count;

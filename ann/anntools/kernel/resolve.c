@@ -1,5 +1,5 @@
 /* First pass over the records of a batch: their alleles, and the rows of the allele sources. */
-#include "kernel.h"
+#include "genes.h"
 
 static Form form_of(const u8 *text, const Record *r, const Allele *a) {
     return (Form){
@@ -53,6 +53,7 @@ EXPORT i64 anntools_resolve(Job *job) {
  * may be more than there is room for. */
 EXPORT i64 anntools_pairs(Job *job) {
     i64 found = 0;
+    if (!job->genes) return 0;
     for (i64 s = 0; s < job->source_count; s++) {
         const Source *source = job->sources + s;
         if (source->kind != GENE_SOURCE) continue;
@@ -62,10 +63,17 @@ EXPORT i64 anntools_pairs(Job *job) {
             if (!a->kind || r->contig < 0 || r->contig >= job->contigs) continue;
             const u32 *near = 0;
             i64 count = near_transcripts(source, r, job->hints + s, &near);
-            for (i64 t = 0; t < count; t++, found++) {
-                if (found >= job->pair_room) continue;
-                job->pairs[2 * found] = n;
-                job->pairs[2 * found + 1] = near[t];
+            if (!count) continue;
+            Form form = form_of(job->text, r, a);
+            Change change = change_of(&form);
+            const Sequence *sequence = sequence_of(job, r->contig);
+            for (i64 t = 0; t < count; t++) {
+                if (find_effect(job->genes, near[t], &change, sequence).what != ASK) continue;
+                if (found < job->pair_room) {
+                    job->pairs[2 * found] = n;
+                    job->pairs[2 * found + 1] = near[t];
+                }
+                found++;
             }
         }
     }

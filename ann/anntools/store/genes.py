@@ -14,11 +14,16 @@ from ann.anntools.store.text import Pool, read_pool
 # A variant this near a transcript is up- or downstream of it: snpEff's and VEP's default.
 FLANK = 5000
 
-# Columns of the transcript table; positions 0-based half-open, `cds_*` on the genome, -1 for none.
+# Columns of the transcript table; positions 0-based half-open, -1 for none.  `cds_*` are on the
+# genome; `coding_*`, `frame_start`, `length` on the spliced transcript; `protein_*` the reference
+# translation; `names` the fields of ANN that are the same for every allele.  kernel.h lists the
+# same in the same order.
 FIELDS = (
     "start", "end", "strand", "exon_first", "exon_end", "cds_start", "cds_end", "cds_phase",
     "seq_place", "seq_length", "seq_is_cds", "genetic_code", "flags",
     "transcript_id", "gene_id", "gene_name", "biotype", "contig",
+    "length", "coding_start", "coding_end", "frame_start", "has_start", "aa_length",
+    "protein_place", "protein_length", "names", "warnings",
 )  # fmt: skip
 MANE_SELECT, MANE_PLUS_CLINICAL, CANONICAL, CDS_START_NF, CDS_END_NF = 1, 2, 4, 8, 16
 
@@ -40,9 +45,13 @@ class GeneWriter:
         self._exons: list[tuple[int, int]] = []
         self._sequences: list[bytes] = []
         self._bases = 0
+        self._offsets: list[int] = []
+        self._proteins: list[bytes] = []
+        self._residues = 0
 
     def add(self, transcript: Transcript) -> None:
-        """Add a transcript on a canonical contig."""
+        """Add a transcript on a canonical contig; ValueError if it contradicts itself."""
+        model = transcript.model
         start, end = transcript.exons[0][0], transcript.exons[-1][1]
         sequence = transcript.sequence or transcript.cds_sequence
         place = self._bases if sequence else -1
@@ -53,6 +62,9 @@ class GeneWriter:
             self._bases += len(padded)
         first = len(self._exons)
         self._exons += transcript.exons
+        self._offsets += model.exon_offsets
+        protein = (model.protein or "").encode()
+        self._proteins.append(protein)
         flags = (
             (MANE_SELECT if transcript.mane_select else 0)
             | (MANE_PLUS_CLINICAL if transcript.mane_plus_clinical else 0)
@@ -83,8 +95,19 @@ class GeneWriter:
                 transcript.genetic_code,
                 flags,
                 *(self._texts.id_of(text.encode()) for text in texts),
+                model.length,
+                model.coding_start,
+                model.coding_end,
+                model.frame_start,
+                int(model.has_start),
+                model.aa_length,
+                -1 if model.protein is None else self._residues,
+                len(protein),
+                self._texts.id_of(model.ann_names.encode()),
+                self._texts.id_of("&".join(model.warnings).encode()),
             )
         )
+        self._residues += len(protein)
         rows = self._contigs.setdefault(transcript.contig, [])
         rows.append((max(0, start - FLANK), end + FLANK, number))
 
@@ -106,6 +129,8 @@ class GeneWriter:
             exons = np.array(self._exons, np.uint32).reshape(-1, 2)
             out.put("exon/start", np.ascontiguousarray(exons[:, 0]))
             out.put("exon/end", np.ascontiguousarray(exons[:, 1]))
+            out.put("exon/offset", np.array(self._offsets, np.uint32))
+            out.array("protein", "u1").append(b"".join(self._proteins))
             bits, mask = pack_sequence(b"".join(self._sequences))
             out.array("seq/bits", "u1").append(bits)
             out.array("seq/mask", "u1").append(mask)
