@@ -7,7 +7,7 @@ import pytest
 
 from ann.anntools.build import bundled, sources, verify
 from ann.anntools.errors import ReferenceUnusableError
-from ann.anntools.sources.lookup import AlleleLookup, IntervalLookup
+from tests.model.lookup import AlleleLookup, IntervalLookup
 from ann.anntools.store.genes import GeneReader
 from ann.anntools.store.manifest import Manifest
 from ann.anntools.store.reference import CURRENT, current_release
