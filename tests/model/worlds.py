@@ -105,40 +105,47 @@ def any_allele(rng: random.Random, genome: bytes) -> tuple[int, str, str]:
     return pos, ref.decode(), alt.decode()
 
 
+def _add_alleles(
+    writer: ReferenceWriter, contigs: dict[str, bytes], rng: random.Random, *, aligned: bool
+) -> list[tuple[str, int, str, str]]:
+    alleles = []
+    first = writer.alleles(
+        info("first"),
+        [
+            Column("ID", "A", "String", "id", integer=True, prefix="rs"),
+            Column("FREQ", "A", "Float", "frequency"),
+            Column("COMMON", "0", "Flag", "common"),
+        ],
+    )
+    second = writer.alleles(info("second"), [Column("SIG", ".", "String", "significance")])
+    for name, letters in contigs.items():
+
+        def base_at(place: int, letters: bytes = letters) -> int:
+            return 0 if letters[place : place + 1] == b"N" else letters[place]
+
+        for source, count in ((first, 3000), (second, 40)):
+            source.start_contig(name, base_at if aligned else None)
+            for _ in range(count):
+                pos, ref, alt = any_allele(rng, letters)
+                alleles.append((name, pos, ref, alt))
+                values: list[str | int | None] = [f"sig {rng.randint(0, 5)}"]
+                if source is first:
+                    frequency = f"{rng.random():.3g}" if rng.random() < 0.7 else None
+                    values = [rng.randint(0, 1 << 31), frequency, rng.choice(("1", None))]
+                source.add(pos, ref, alt, values)
+    return alleles
+
+
 def make_world(root: Path, seed: int, known: str, *, genome: bool) -> World:
     """A reference; `known` says which sequence transcripts carry: spliced, cds or none."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  # repeatable, not secret
     contigs = {name: bases(rng, length) for name, length in CONTIGS.items()}
-    alleles = []
     with ReferenceWriter(root, "GRCh38", f"world-{seed}", CONTIGS) as writer:
         if genome:
             sequences = writer.sequence(info("genome"))
             for name, letters in contigs.items():
                 sequences.add(name, [letters])
-        first = writer.alleles(
-            info("first"),
-            [
-                Column("ID", "A", "String", "id", integer=True, prefix="rs"),
-                Column("FREQ", "A", "Float", "frequency"),
-                Column("COMMON", "0", "Flag", "common"),
-            ],
-        )
-        second = writer.alleles(info("second"), [Column("SIG", ".", "String", "significance")])
-        for name, letters in contigs.items():
-
-            def base_at(place: int, letters: bytes = letters) -> int:
-                return 0 if letters[place : place + 1] == b"N" else letters[place]
-
-            for source, count in ((first, 3000), (second, 40)):
-                source.start_contig(name, base_at if genome else None)
-                for _ in range(count):
-                    pos, ref, alt = any_allele(rng, letters)
-                    alleles.append((name, pos, ref, alt))
-                    values: list[str | int | None] = [f"sig {rng.randint(0, 5)}"]
-                    if source is first:
-                        frequency = f"{rng.random():.3g}" if rng.random() < 0.7 else None
-                        values = [rng.randint(0, 1 << 31), frequency, rng.choice(("1", None))]
-                    source.add(pos, ref, alt, values)
+        alleles = _add_alleles(writer, contigs, rng, aligned=genome)
         genes = writer.genes(info("genes"))
         for number in range(24):
             name = rng.choice(["1", "1", "2"])

@@ -164,12 +164,35 @@ typedef struct {
     int full;
 } Writer;
 
+/* Most texts are short: two overlapping moves of a fixed size beat a call. */
+static inline void copy(u8 *to, const u8 *from, i64 length) {
+    if (length > 32) memcpy(to, from, (size_t)length);
+    else if (length > 16) {
+        memcpy(to, from, 16);
+        memcpy(to + length - 16, from + length - 16, 16);
+    } else if (length >= 8) {
+        u64 first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + length - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + length - 8, &last, 8);
+    } else if (length >= 4) {
+        u32 first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + length - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + length - 4, &last, 4);
+    } else {
+        for (i64 i = 0; i < length; i++) to[i] = from[i];
+    }
+}
+
 static inline void put(Writer *w, const void *text, i64 length) {
     if (length > w->limit - w->next) {
         w->full = 1;
         return;
     }
-    memcpy(w->next, text, (size_t)length);
+    copy(w->next, text, length);
     w->next += length;
 }
 

@@ -7,11 +7,11 @@ import pytest
 
 from ann.anntools.build import bundled, sources, verify
 from ann.anntools.errors import ReferenceUnusableError
-from tests.model.lookup import AlleleLookup, IntervalLookup
 from ann.anntools.store.genes import GeneReader
 from ann.anntools.store.manifest import Manifest
 from ann.anntools.store.reference import CURRENT, current_release
 from ann.anntools.store.sequence import SequenceReader
+from tests.model.lookup import AlleleLookup, IntervalLookup
 
 
 def intervals(root: Path, assembly: str, name: str, contig: str, pos: int) -> list[bytes]:
