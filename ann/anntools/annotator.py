@@ -33,6 +33,7 @@ _RECORD_ROOM = 700
 
 _I64 = np.dtype(np.int64)
 _U8 = np.dtype(np.uint8)
+_U32 = np.dtype(np.uint32)
 
 I64 = npt.NDArray[np.int64]
 
@@ -145,7 +146,7 @@ class Annotator:
         sources = len(plan.resolved)
         kept: dict[str, Any] = {
             "alleles": rooms.get("alleles", alleles, c.ALLELE),
-            "rows": rooms.get("rows", alleles * max(1, plan.allele_sources), _I64),
+            "values": rooms.get("values", alleles * plan.values, _U32),
             "stops": np.empty(len(records), np.int64),
             "slots": np.zeros(2 * max(1, self._slots + 1), np.int64),
             "hits": np.zeros(max(1, sources), np.int64),
@@ -160,10 +161,10 @@ class Annotator:
             record_count=len(records),
             alleles=c.address(kept["alleles"]),
             allele_count=alleles,
-            rows=c.address(kept["rows"]),
+            values=c.address(kept["values"]),
             sources=plan.sources,
             source_count=sources,
-            allele_source_count=plan.allele_sources,
+            value_count=plan.values,
             sequences=plan.sequences,
             contigs=len(plan.contigs),
             hints=self._local.hints,

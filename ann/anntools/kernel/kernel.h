@@ -124,9 +124,9 @@ typedef struct {
     i64 record_count;
     Allele *alleles;
     i64 allele_count;
-    i64 *rows; /* alleles x allele sources: row numbers, -1 for none */
+    u32 *values; /* alleles x columns of allele sources: numbers of values, 0 for none */
     const Source *sources;
-    i64 source_count, allele_source_count;
+    i64 source_count, value_count;
     const Sequence *sequences; /* by contig number; length 0 where unknown */
     i64 contigs;
     Hint *hints; /* one a source */

@@ -1,4 +1,4 @@
-/* First pass over the records of a batch: their alleles, and the rows of the allele sources. */
+/* First pass over the records of a batch: their alleles, and the values of allele sources. */
 #include "genes.h"
 
 static Form form_of(const u8 *text, const Record *r, const Allele *a) {
@@ -14,17 +14,24 @@ static const Sequence *sequence_of(const Job *job, i64 contig) {
     return job->sequences + contig;
 }
 
-static void find_rows(Job *job, const Record *r, const Allele *a, i64 *rows, Shift *room) {
+static void find_values(Job *job, const Record *r, const Allele *a, u32 *values, Shift *room) {
     Form form = form_of(job->text, r, a);
     normalise(&form, sequence_of(job, r->contig), room);
-    for (i64 s = 0, n = 0; s < job->source_count; s++) {
+    for (i64 s = 0; s < job->source_count; s++) {
         const Source *source = job->sources + s;
         if (source->kind != ALLELE_SOURCE) continue;
-        rows[n++] = find_allele(source, r->contig, &form, job->hints + s);
+        i64 row = find_allele(source, r->contig, &form, job->hints + s);
+        for (i64 c = 0; c < source->columns && row >= 0; c++) {
+            u32 number = values[c] = row_value(source, r->contig, row, c);
+            const Column *column = source->column + c;
+            /* Texts of rare values lie anywhere: what is fetched now is there when written. */
+            if (number < (u64)column->texts) __builtin_prefetch(column->off + number);
+        }
+        values += source->columns;
     }
 }
 
-/* Fill job->alleles and job->rows.  Returns 0, or -1 when there are more alleles than room. */
+/* Fill job->alleles and job->values.  Returns 0, or -1 when there are more alleles than room. */
 EXPORT i64 anntools_resolve(Job *job) {
     Shift room;
     i64 n = 0;
@@ -38,10 +45,10 @@ EXPORT i64 anntools_resolve(Job *job) {
             Allele *a = job->alleles + n;
             *a = (Allele){.record = (u32)i, .alt_start = from, .alt_end = to};
             a->kind = known && is_sequence(job->text + from, (i64)to - from);
-            i64 *rows = job->rows + n * job->allele_source_count;
-            for (i64 s = 0; s < job->allele_source_count; s++) rows[s] = -1;
+            u32 *values = job->values + n * job->value_count;
+            for (i64 v = 0; v < job->value_count; v++) values[v] = 0;
             if (a->kind && r->contig >= 0 && r->contig < job->contigs)
-                find_rows(job, r, a, rows, &room);
+                find_values(job, r, a, values, &room);
             from = to + 1;
         }
     }
