@@ -25,7 +25,7 @@ enum { MAX_POS = 0x7FFFFFFE, CHUNK = 1024, FIRST_COMPLEX = 16, FIXED_FIELDS = 2 
 /* Longer alleles are matched as they stand. */
 enum { MAX_NORMALISED = 1000, MAX_SPELLED = 11 };
 /* A place may lie in any number of intervals; more than these are counted, not listed. */
-enum { MAX_LISTED = 1000, ANN_PARTS = 16, MAX_RANKS = 64 };
+enum { MAX_LISTED = 1000, ANN_PARTS = 16, MAX_RANKS = 64, MAX_COMPARED = 50 };
 
 /* Why a line is rejected; the order is that of REASONS in structures.py. */
 enum {
@@ -37,6 +37,7 @@ typedef struct {
     u32 start, end, tab[8], line, reason, alleles;
     i32 contig;
     i64 begin, stop; /* 0-based half-open place on the contig */
+    i64 delta;       /* what to add to a place to look it up in the reference */
 } Record;
 
 /* One ALT allele.  kind: 0 not a sequence, 1 a sequence. */
@@ -128,6 +129,9 @@ typedef struct {
     const Source *sources;
     i64 source_count, value_count;
     const Sequence *sequences; /* by contig number; length 0 where unknown */
+    const i64 *lengths;        /* of contigs, by number */
+    i64 ref_checked, ref_wrong; /* records whose REF could be compared, and that differ */
+    i64 taken; /* 1 + the number of the key a record has already, 0 for none */
     i64 contigs;
     Hint *hints; /* one a source */
     const struct Genes *genes; /* of the one gene source, or none */

@@ -112,8 +112,8 @@ static void put_allele_source(Info *info, const Source *s, const u32 *values, i6
 static void put_interval_source(Info *info, const Source *s, i64 index) {
     Hint *hint = info->job->hints + index;
     const IntervalContig *contig = s->intervals + info->r->contig;
-    i64 first = segment_of(contig, info->r->contig, info->r->begin, hint);
-    Overlap overlap = {s, contig, first, info->r->stop};
+    i64 first = segment_of(contig, info->r->contig, info->r->begin + info->r->delta, hint);
+    Overlap overlap = {s, contig, first, info->r->stop + info->r->delta};
     int any = 0;
     if (first >= 0) {
         any = contig->sets[first] != 0;

@@ -30,6 +30,7 @@ RECORD = np.dtype(
         ("contig", "<i4"),
         ("begin", "<i8"),
         ("stop", "<i8"),
+        ("delta", "<i8"),
     ]
 )
 ALLELE = np.dtype(
@@ -187,6 +188,10 @@ class Job(ctypes.Structure):
         ("source_count", c_int64),
         ("value_count", c_int64),
         ("sequences", POINTER(Sequence)),
+        ("lengths", c_void_p),
+        ("ref_checked", c_int64),
+        ("ref_wrong", c_int64),
+        ("taken", c_int64),
         ("contigs", c_int64),
         ("hints", POINTER(Hint)),
         ("genes", POINTER(Genes)),
