@@ -44,6 +44,22 @@ def positive(text: str) -> int:
     return value
 
 
+def count(text: str) -> int:
+    """A whole number, nought included."""
+    value = int(text)
+    if value < 0:
+        raise ValueError("must be a whole number, 0 or more")
+    return value
+
+
+def host_and_port(text: str) -> str:
+    """Where a server listens, such as 127.0.0.1:8080."""
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or not parts.port or parts.path:
+        raise ValueError("must be a host and a port such as 127.0.0.1:8080")
+    return text
+
+
 def web_address(text: str) -> str:
     """An absolute http(s) address, without a slash at its end."""
     parts = urlsplit(text)
@@ -96,6 +112,17 @@ class Settings:
     globus_client_secret: str = _setting("GAS_GLOBUS_CLIENT_SECRET", word)
     globus_auth_url: str = _setting("GAS_GLOBUS_AUTH_URL", web_address, "https://auth.globus.org")
 
+    bind: str = _setting("GAS_BIND", host_and_port, "127.0.0.1:8080")
+    """Where the web server listens."""
+
+    web_workers: int = _setting("GAS_WEB_WORKERS", positive, "2")
+    web_threads: int = _setting("GAS_WEB_THREADS", positive, "8")
+    trusted_proxies: int = _setting("GAS_TRUSTED_PROXIES", count, "0")
+    """Load balancers in front whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+
+    example_vcf: Path = _setting("GAS_EXAMPLE_VCF", Path, "ann/anntools/example/example.vcf")
+    """The input behind the "use our example" button; no button where the file is absent."""
+
     free_input_bytes: int = _setting("GAS_FREE_INPUT_BYTES", positive, "153600")
     premium_post_bytes: int = _setting("GAS_PREMIUM_POST_BYTES", positive, "5368709120")
     """Largest single signed POST (S3's own limit is 5 GB)."""
@@ -111,6 +138,27 @@ class Settings:
     poll: timedelta = _setting("GAS_POLL_SECONDS", seconds, "20")
     job_time_limit: timedelta = _setting("GAS_JOB_SECONDS", seconds, "39600")
     max_receives: int = _setting("GAS_MAX_RECEIVES", positive, "5")
+    max_attempts: int = _setting("GAS_MAX_ATTEMPTS", positive, "8")
+    """Runs a job may begin; the last one's failure, whatever it was, is final."""
+
+    drain: timedelta = _setting("GAS_DRAIN_SECONDS", seconds, "20")
+    """How long a stopping annotator lets a run go on before it hands the job back."""
+
+    stall: timedelta = _setting("GAS_STALL_SECONDS", seconds, "600")
+    """How long an engine may say nothing before it counts as hung."""
+
+    outage_patience: timedelta = _setting("GAS_OUTAGE_SECONDS", seconds, "300")
+    """How long a run rides out an outage before it hands the job back."""
+
+    engine_memory_bytes: int = _setting("GAS_ENGINE_MEMORY_BYTES", positive, "4294967296")
+    """Largest data segment of one engine process."""
+
+    scratch_dir: str = _setting("GAS_SCRATCH", str, "")
+    """Folder for the files of running jobs; empty for one under GAS_HOME."""
+
+    reference_dir: str = _setting("GAS_REFERENCE", str, "")
+    """Folder of the compiled reference; empty for the bundled one."""
+
     slots: int = _setting("GAS_ANNOTATOR_SLOTS", positive, "2")
     """Jobs one annotator runs side by side."""
 
@@ -120,6 +168,15 @@ class Settings:
     def plan(self) -> Plan:
         """What the tiers allow."""
         return Plan(free_input_bytes=self.free_input_bytes, free_window=self.free_window)
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for the files of running jobs."""
+        return (
+            Path(self.scratch_dir).resolve()
+            if self.scratch_dir
+            else self.home.resolve() / "scratch"
+        )
 
     @property
     def is_local(self) -> bool:

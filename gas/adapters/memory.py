@@ -181,7 +181,12 @@ class MemoryInbox:
     max_receives: int = 5
     batch: int = 1
     waiting: list[_Waiting] = field(default_factory=list)
-    dead: list[str] = field(default_factory=list)
+    dead_letters: "MemoryInbox | None" = None
+
+    @property
+    def dead(self) -> list[str]:
+        """The bodies in the dead-letter queue."""
+        return [row.body for row in self.dead_letters.waiting] if self.dead_letters else []
 
     def put(self, body: str, delay: timedelta = timedelta(0)) -> None:
         self.waiting.append(_Waiting(body, self.clock.now() + delay))
@@ -193,9 +198,9 @@ class MemoryInbox:
                 break
             if message.visible_at > self.clock.now():
                 continue
-            if message.received >= self.max_receives:
+            if self.dead_letters is not None and message.received >= self.max_receives:
                 self.waiting.remove(message)
-                self.dead.append(message.body)
+                self.dead_letters.put(message.body)
                 continue
             message.received += 1
             message.receipt = secrets.token_hex(8)
@@ -221,7 +226,8 @@ class MemoryInbox:
 
     def bury(self, delivery: Delivery, reason: str) -> None:  # noqa: ARG002 - no place to keep it
         self.done(delivery)
-        self.dead.append(delivery.body)
+        if self.dead_letters is not None:
+            self.dead_letters.put(delivery.body)
 
     def depth(self) -> int:
         return len(self.waiting)
@@ -285,12 +291,13 @@ class MemoryFiles:
         max_bytes: int,
         content_type: str,
         expires_in: timedelta,
-        redirect_to: str,
+        redirect_to: str | None,
     ) -> UploadForm:
+        redirect = {} if redirect_to is None else {"success_action_redirect": redirect_to}
         fields = {
             "key": key,
             "Content-Type": content_type,
-            "success_action_redirect": redirect_to,
+            **redirect,
             "policy": f"1..{max_bytes} until {self._clock.now() + expires_in}",
         }
         return UploadForm(url=f"memory://{self._bucket}", fields=fields)
@@ -433,7 +440,11 @@ class MemoryWorld:
         self.clock = MemoryClock()
         self.jobs = MemoryJobs(self.clock)
         self.uploads = MemoryUploads()
-        self.inboxes = {queue: MemoryInbox(queue, self.clock) for queue in Queue}
+        self.dead_inboxes = {queue: MemoryInbox(queue, self.clock) for queue in Queue}
+        self.inboxes = {
+            queue: MemoryInbox(queue, self.clock, dead_letters=self.dead_inboxes[queue])
+            for queue in Queue
+        }
         self.topics = MemoryTopics(self.inboxes)
         self.inputs = MemoryFiles("inputs", self.clock)
         self.results = MemoryFiles("results", self.clock)
@@ -449,3 +460,7 @@ class MemoryWorld:
     def inbox(self, queue: Queue) -> MemoryInbox:
         """The reading end of a queue."""
         return self.inboxes[queue]
+
+    def dead_inbox(self, queue: Queue) -> MemoryInbox:
+        """The reading end of a queue's dead-letter queue."""
+        return self.dead_inboxes[queue]

@@ -91,20 +91,6 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Why a job failed, in words its owner can act on.
-
-    `code` is a stable kebab-case word; `line` the 1-based line of the input where there is one.
-    """
-
-    code: str
-    text: str
-    fault: Fault
-    hint: str = ""
-    line: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Input:
     """The input object, frozen at submit: exactly these bytes are annotated, or none."""
 
@@ -126,6 +112,22 @@ class StoredObject:
     sha256: str
     content_type: str
     archive_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a job failed, in words its owner can act on.
+
+    `code` is a stable kebab-case word; `line` the 1-based line of the input where there is one;
+    `log` the log object (in the results bucket) where a run got far enough to write one.
+    """
+
+    code: str
+    text: str
+    fault: Fault
+    hint: str = ""
+    line: int | None = None
+    log: StoredObject | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,10 +185,22 @@ class Job:
         """Whether the run is over, whichever way."""
         return self.status in TERMINAL
 
+    @property
+    def objects(self) -> tuple[StoredObject, ...]:
+        """Every object the recorded run wrote."""
+        written = self.outcome.objects if self.outcome else ()
+        if self.failure is not None and self.failure.log is not None:
+            written = (*written, self.failure.log)
+        return written
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Keys of the objects the recorded run wrote."""
+        return frozenset(stored.key for stored in self.objects)
+
     def object_of(self, kind: ObjectKind) -> StoredObject | None:
         """The stored object of that kind, where the run wrote one."""
-        objects = self.outcome.objects if self.outcome else ()
-        return next((stored for stored in objects if stored.kind is kind), None)
+        return next((stored for stored in self.objects if stored.kind is kind), None)
 
     def claim(self, now: datetime, lease: timedelta, owner: str) -> "Job":
         """Take the job for one run, which must renew or finish before the lease runs out."""

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import tests.adapters.worlds.embedded  # noqa: F401 - importing a world enters it in WORLDS
 from tests.adapters.worlds import WORLDS, World
 
 

@@ -35,7 +35,12 @@ def test_a_completed_job_comes_back_whole(world: World) -> None:
 
 def test_a_failed_job_comes_back_whole(world: World) -> None:
     failure = Failure(
-        code="not-a-vcf", text="Line 1 is no VCF.", fault=Fault.INPUT, hint="Look.", line=1
+        code="not-a-vcf",
+        text="Line 1 is no VCF.",
+        fault=Fault.INPUT,
+        hint="Look.",
+        line=1,
+        log=an_outcome().objects[-1],
     )
     job = a_job().fail(world.clock.now(), failure)
     world.jobs.add(job)
@@ -223,3 +228,9 @@ def test_a_job_is_deleted_only_as_it_was_read(world: World) -> None:
 
 def _pending(world: World) -> list[Message]:
     return list(world.outbox.pending(before=world.clock.now() + timedelta(hours=1), limit=10))
+
+
+def test_a_message_already_in_the_outbox_may_be_written_again(world: World) -> None:
+    world.jobs.add(before := a_job(), a_message())
+    world.jobs.move(before, before.claim(world.clock.now(), LEASE, "one"), a_message())
+    assert _pending(world) == [a_message()]

@@ -101,6 +101,21 @@ def test_a_buried_message_ends_in_the_dead_letter_queue_at_once(world: World) ->
     assert inbox.depth() == 0
 
 
+def test_a_dead_letter_can_be_read_given_back_and_finished(world: World) -> None:
+    inbox, dead = world.inbox(Queue.ANNOTATE), world.dead_inbox(Queue.ANNOTATE)
+    world.topics.publish(a_message())
+    inbox.bury(_one(inbox), "nobody can read it")
+    dead.release(_one(dead))
+    for _ in range(world.max_receives):
+        dead.release(_one(dead))
+    delivery = _one(dead)
+    assert Message.from_json(delivery.body) == a_message()
+    dead.done(delivery)
+    world.pass_time(world.visibility + SECOND)
+    assert not dead.receive()
+    assert dead.depth() == 0
+
+
 def test_the_depth_counts_what_waits_and_what_is_in_flight(world: World) -> None:
     inbox = world.inbox(Queue.ANNOTATE)
     for number in range(3):

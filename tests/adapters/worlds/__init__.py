@@ -29,6 +29,7 @@ class World:
     uploads: Uploads
     files: Files
     inbox: Callable[[Queue], Inbox]
+    dead_inbox: Callable[[Queue], Inbox]
     dead_letters: Callable[[Queue], list[str]]
     pass_time: Callable[[timedelta], None]
     visibility: timedelta
@@ -46,6 +47,7 @@ def memory_world(_folder: Path) -> Iterator[World]:
         uploads=world.uploads,
         files=world.inputs,
         inbox=world.inbox,
+        dead_inbox=world.dead_inbox,
         dead_letters=lambda queue: world.inbox(queue).dead,
         pass_time=world.clock.advance,
         visibility=timedelta(seconds=120),
@@ -53,4 +55,24 @@ def memory_world(_folder: Path) -> Iterator[World]:
     )
 
 
-WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"memory": memory_world}
+@contextmanager
+def aws(folder: Path) -> Iterator[World]:
+    from tests.adapters.worlds.aws import aws_world  # noqa: PLC0415 - it needs World
+
+    with aws_world(folder) as world:
+        yield world
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[World]:
+    from tests.adapters.worlds.embedded import embedded_world  # noqa: PLC0415 - as above
+
+    with embedded_world(folder) as world:
+        yield world
+
+
+WORLDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {
+    "aws": aws,
+    "embedded": embedded,
+    "memory": memory_world,
+}
