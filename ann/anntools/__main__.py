@@ -1,0 +1,7 @@
+"""`python -m ann.anntools`."""
+
+import sys
+
+from ann.anntools.cli import main
+
+sys.exit(main())

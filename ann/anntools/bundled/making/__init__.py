@@ -1,0 +1,1 @@
+"""How the bundled tables are made; nothing here runs in an installed engine."""
