@@ -71,11 +71,11 @@ def csq_calls(fasta: Path, gff: Path, vcf: Path, *, code: int = 1) -> list[list[
     for line in done.stdout.splitlines():
         if not line.startswith("#"):
             told = re.search(r"(?:^|;)BCSQ=([^;]+)", line.split("\t")[7])
-            found.append([_call(text) for text in told[1].split(",")] if told else [])
+            found.append([parse_call(text) for text in told[1].split(",")] if told else [])
     return found
 
 
-def _call(text: str) -> Call:
+def parse_call(text: str) -> Call:
     fields = [*text.split("|"), "", "", "", "", "", ""]
     return Call(frozenset(fields[0].split("&")), fields[1], fields[2], fields[5])
 

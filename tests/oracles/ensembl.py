@@ -28,7 +28,8 @@ def _rows(path: Path) -> Iterator[tuple[str, str, int, int, str, str, dict[str, 
         for line in lines:
             if line.startswith("#") or not line.strip():
                 continue
-            contig, _, kind, start, end, _, strand, phase, fields = line.rstrip("\n").split("\t")
+            columns = line.rstrip("\n").split("\t")
+            contig, _, kind, start, end, _, strand, phase, fields = columns[:9]
             pairs = dict(field.split("=", 1) for field in fields.split(";") if "=" in field)
             yield contig, kind, int(start) - 1, int(end), strand, phase, pairs
 
@@ -45,7 +46,7 @@ def transcripts(gff: Path, contigs: dict[str, bytes], *, code: int = 1) -> list[
             exons[parent].append((start, end))
         elif kind == "CDS":
             coding[parent].append((start, end, phase))
-        elif parent and kind not in NOT_TRANSCRIPTS:
+        elif parent and "ID" in fields and kind not in NOT_TRANSCRIPTS:
             heads[fields["ID"]] = (contig, strand, fields)
         elif "ID" in fields:
             genes[fields["ID"]] = fields
@@ -62,7 +63,8 @@ def transcripts(gff: Path, contigs: dict[str, bytes], *, code: int = 1) -> list[
             biotype=fields.get("biotype", ""),
             contig=contig,
             strand=1 if strand == "+" else -1,
-            exons=tuple(sorted(exons[identifier])),
+            # Some slices tell only the coding part of a transcript.
+            exons=tuple(sorted(exons[identifier] or [part[:2] for part in parts])),
             cds=(parts[0][0], parts[-1][1]) if parts else None,
             cds_phase=start_phase,
             genetic_code=code,
