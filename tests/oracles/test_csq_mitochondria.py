@@ -29,16 +29,7 @@ def test_every_mitochondrial_call_is_that_of_csq_with_code_two(
     def genome(start: int, end: int) -> bytes | None:
         return bases[start:end] if 0 <= start <= end <= len(bases) else None
 
-    rows = []
-    for line in data_file("anntools/data/free_1.vcf").read_text().splitlines():
-        fields = line.split("\t")
-        if not line.startswith("#") and len(fields) > 4:
-            ref = fields[3].encode().upper()
-            pos = int(fields[1])
-            alts = [alt.encode().upper() for alt in fields[4].split(",")]
-            if bases[pos - 1 : pos - 1 + len(ref)] == ref:
-                rows += [(pos, ref, alt) for alt in alts if is_sequence(alt)]
-    rows.sort(key=lambda row: row[0])
+    rows = alleles(bases)
     write_vcf(tmp_path / "in.vcf", "MT", len(bases), rows)
     calls = csq_calls(fasta, gff, tmp_path / "in.vcf", code=2)
     counts: Counter[str] = Counter()
@@ -64,6 +55,20 @@ def test_every_mitochondrial_call_is_that_of_csq_with_code_two(
     with capsys.disabled():
         print(f"\nbcftools csq -l -C 2 on free_1: {len(rows)} alleles, {dict(counts)}")
     assert counts["with amino acids"] >= 760
+
+
+def alleles(bases: bytes) -> list[tuple[int, bytes, bytes]]:
+    """POS, REF and each ALT spelled in bases of the records whose REF is the reference's."""
+    rows = []
+    for line in data_file("anntools/data/free_1.vcf").read_text().splitlines():
+        fields = line.split("\t")
+        if line.startswith("#") or len(fields) < 5:
+            continue
+        pos, ref = int(fields[1]), fields[3].encode().upper()
+        alts = [alt.encode().upper() for alt in fields[4].split(",")]
+        if bases[pos - 1 : pos - 1 + len(ref)] == ref:
+            rows += [(pos, ref, alt) for alt in alts if is_sequence(alt)]
+    return sorted(rows, key=lambda row: row[0])
 
 
 def comparable(effect: Effect) -> bool:
