@@ -108,3 +108,20 @@ def test_the_time_of_an_object_is_about_now(world: World, tmp_path: Path) -> Non
     info = _put(world, tmp_path, b"here")
     assert abs(info.modified_at - before) < timedelta(minutes=5)
     assert info.modified_at.tzinfo is not None
+
+
+def test_a_version_is_found_by_its_id(world: World, tmp_path: Path) -> None:
+    info = _put(world, tmp_path, b"here")
+    assert world.files.head(KEY, info.version_id) == info
+    with pytest.raises(ObjectNotFoundError):
+        world.files.head("gas/ada/other", info.version_id)
+
+
+def test_an_object_written_twice_is_listed_once_with_the_newest_bytes(
+    world: World, tmp_path: Path
+) -> None:
+    _put(world, tmp_path, b"first")
+    newest = _put(world, tmp_path, b"another")
+    found = [(info.key, info.size, info.etag) for info in world.files.keys("gas/ada/")]
+    assert found == [(KEY, 7, newest.etag)]
+    assert world.files.read(KEY, length=100) == b"another"

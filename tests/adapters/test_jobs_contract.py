@@ -275,3 +275,18 @@ def test_the_last_page_leads_nowhere_even_when_it_is_full(world: World) -> None:
 
 def test_deleting_a_job_that_is_gone_is_no_error(world: World) -> None:
     world.jobs.delete(a_job())
+
+
+def test_jobs_of_one_moment_are_each_listed_once(world: World) -> None:
+    ids = {f"job-{number}" for number in range(5)}
+    for job_id in ids:
+        world.jobs.add(a_job(job_id))
+    first = world.jobs.of_user("ada", limit=3)
+    rest = world.jobs.of_user("ada", limit=3, token=first.next_token)
+    assert rest.next_token is None
+    assert {job.job_id for job in (*first.jobs, *rest.jobs)} == ids
+
+
+def test_a_user_without_jobs_has_an_empty_page(world: World) -> None:
+    page = world.jobs.of_user("nobody", limit=3)
+    assert (list(page.jobs), page.next_token) == ([], None)
