@@ -64,8 +64,8 @@ class IndexBuilder:
         """.tbi, or .csi when a position lies beyond what a tabix index reaches."""
         return ".tbi" if self._furthest <= TBI_LIMIT else ".csi"
 
-    def data(self) -> bytes:
-        """The index file."""
+    def data(self, moved: int = 0) -> bytes:
+        """The index file of data that have moved by some bytes since they were added."""
         names = b"".join(name + b"\0" for name in self._contigs)
         if self.suffix == ".tbi":
             out = [b"TBI\x01", struct.pack("<i", len(self._contigs)), _META]
@@ -79,13 +79,16 @@ class IndexBuilder:
             out += [_META, struct.pack("<i", len(names)), names]
             out.append(struct.pack("<i", len(self._contigs)))
         for part in self._contigs.values():
-            out += self._contig(part, depth, linear=self.suffix == ".tbi")
+            out += self._contig(part, depth, moved << 16, linear=self.suffix == ".tbi")
         return b"".join((*compress(b"".join(out)), EOF))
 
     @staticmethod
-    def _contig(part: _Contig, depth: int, *, linear: bool) -> list[bytes]:
+    def _contig(part: _Contig, depth: int, moved: int, *, linear: bool) -> list[bytes]:
         begins, ends = np.concatenate(part.begins), np.concatenate(part.ends)
         firsts, lasts = np.concatenate(part.firsts), np.concatenate(part.lasts)
+        firsts, lasts = (
+            (offsets.astype(np.int64) + moved).astype(np.uint64) for offsets in (firsts, lasts)
+        )
         windows = _linear(begins, ends, firsts)
         number = bins(begins, ends, depth)
         # Neighbouring records of one bin are one chunk.
@@ -96,7 +99,7 @@ class IndexBuilder:
         chunk_bin, chunks = chunk_bin[order], chunks[order].astype("<u8")
         used, starts = np.unique(chunk_bin, return_index=True)
         stops = np.r_[starts[1:], len(chunk_bin)]
-        out = [struct.pack("<i", len(used))]
+        out = [struct.pack("<i", len(used) + 1)]
         for bin_, start, stop in zip(used.tolist(), starts.tolist(), stops.tolist(), strict=True):
             if linear:
                 out.append(struct.pack("<Ii", bin_, stop - start))
@@ -104,6 +107,10 @@ class IndexBuilder:
                 place = _bin_start(bin_, depth) >> _WINDOW
                 out.append(struct.pack("<IQi", bin_, int(windows[place]), stop - start))
             out.append(chunks[start:stop].tobytes())
+        # A bin beyond the last one tells where the contig's records are and how many.
+        out.append(struct.pack("<I", ((1 << 3 * (depth + 1)) - 1) // 7 + 1))
+        out += [struct.pack("<Q", 0)] * (not linear)
+        out.append(struct.pack("<i4Q", 2, int(firsts[0]), int(lasts[-1]), len(begins), 0))
         if linear:
             out += [struct.pack("<i", len(windows)), windows.astype("<u8").tobytes()]
         return out

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from ann.anntools.annotator import Annotator, Batch
+from ann.anntools.annotator import Annotator, Batch, KeyTakenError
 from ann.anntools.io.batches import Lines
 from ann.anntools.io.header import Header
 from ann.anntools.kernel.plan import Plan
@@ -52,7 +52,8 @@ def both(world: World) -> Both:
 
     plan = Plan(sources, Container(path) if present else None, list(manifest.contigs))
     consequences = Consequences(world.directory / "genes.ann", sequences)
-    annotator = Annotator(plan, consequences, COLUMNS, contig_of, table=True)
+    lengths = list(manifest.contigs.values())
+    annotator = Annotator(plan, consequences, COLUMNS, contig_of, lengths=lengths, table=True)
     return annotator, PlainAnnotator(sources, sequences, COLUMNS, contig_of)
 
 
@@ -61,7 +62,11 @@ def lines_of(text: bytes) -> Lines:
 
 
 def check(both: Both, text: bytes) -> tuple[Batch, Expected]:
-    batch = both[0].annotate(lines_of(text))
+    try:
+        batch = both[0].annotate(lines_of(text))
+    except KeyTakenError as error:
+        assert error.key.encode() in text
+        reject()
     expected = both[1].annotate(text)
     lines = bytes(batch.text).splitlines(keepends=True)
     for found, wanted in zip(lines, expected.lines, strict=True):
