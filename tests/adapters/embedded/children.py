@@ -3,10 +3,13 @@
 work HOME NAME     add jobs and run jobs until killed; prints `added ID` and `completed ID`
 claim HOME NAME    run jobs until the queue is empty; prints `completed ID`
 wait HOME QUEUE    wait for one message of a queue by its bell alone; prints its body
+    hear HOME NAME     receive and claim for ever; prints `waiting`, then both moments (ns)
 """
 
 import sys
+import time
 from pathlib import Path
+from typing import NoReturn
 
 from gas.adapters import embedded_wakeup
 from gas.adapters.clock import SystemClock
@@ -72,6 +75,18 @@ def _finish(ports: EmbeddedPorts, job: Job, home: Path, delivery: Delivery) -> N
     ports.inbox(Queue.ANNOTATE).done(delivery)
 
 
+def hear(ports: EmbeddedPorts, owner: str) -> NoReturn:
+    inbox, clock = ports.inbox(Queue.ANNOTATE), SystemClock()
+    while True:
+        say("waiting")
+        (delivery,) = inbox.receive()
+        heard = time.monotonic_ns()
+        job = ports.jobs.get(Message.from_json(delivery.body).job_id)
+        ports.jobs.move(job, job.claim(clock.now(), LEASE, owner))
+        say(f"{heard} {time.monotonic_ns()}")
+        inbox.done(delivery)
+
+
 def main() -> None:
     what, home, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     if what == "wait":
@@ -79,6 +94,8 @@ def main() -> None:
         inbox = connect(home, GAS_POLL_SECONDS="600").inbox(Queue(name))
         say(inbox.receive()[0].body)
         return
+    if what == "hear":
+        hear(connect(home, GAS_POLL_SECONDS="600"), name)
     ports = connect(home, **SHORT_LEASE)
     if what == "claim":
         while run_one(ports, name, home):

@@ -16,10 +16,10 @@ from gas.domain.errors import ConfigurationError, OutageError
 from gas.domain.job import Progress
 from gas.domain.message import Kind, Queue
 from gas.relay import relay
+from tests.adapters.embedded.counting_disk import CountingDisk, counting_disk
 from tests.adapters.worlds.embedded import embedded_settings
 from tests.builders import LEASE, a_job, a_message, an_outcome
 
-STANDARD = apsw.vfs_names()[0]
 TABLE = "CREATE TABLE words (word TEXT PRIMARY KEY) STRICT;"
 
 
@@ -73,7 +73,7 @@ def test_a_mistake_of_ours_is_no_outage(database: Database) -> None:
 def test_a_write_lock_that_is_never_given_back_is_an_outage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded_db, "BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr(embedded_db, "BUSY_SECONDS", 0.01)
     database = Database(tmp_path / "words.sqlite3", schema=(TABLE,))
     other = apsw.Connection(str(tmp_path / "words.sqlite3"))
     other.execute("BEGIN IMMEDIATE")
@@ -140,37 +140,14 @@ def test_a_second_start_finds_everything(tmp_path: Path) -> None:
     assert not first.inbox(Queue.ANNOTATE).receive()
 
 
-class _Counting(apsw.VFS):
-    """The disk, counting how often somebody waits for it."""
-
-    def __init__(self) -> None:
-        self.syncs = 0
-        super().__init__("counting", base=STANDARD, makedefault=True)
-
-    def xOpen(self, name: object, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - apsw's name
-        return _CountingFile(self, name, flags)
-
-
-class _CountingFile(apsw.VFSFile):
-    def __init__(self, disk: _Counting, name: object, flags: list[int]) -> None:
-        self._disk = disk
-        super().__init__(STANDARD, name, flags)  # type: ignore[arg-type]
-
-    def xSync(self, flags: int) -> None:  # noqa: N802 - apsw's name
-        self._disk.syncs += 1
-        super().xSync(flags)
-
-
 @pytest.fixture
-def disk() -> Iterator[_Counting]:
-    disk = _Counting()
-    yield disk
-    disk.unregister()
-    apsw.set_default_vfs(STANDARD)
+def disk() -> Iterator[CountingDisk]:
+    with counting_disk() as disk:
+        yield disk
 
 
 def test_only_what_a_power_cut_may_not_undo_waits_for_the_disk(
-    disk: _Counting, tmp_path: Path
+    disk: CountingDisk, tmp_path: Path
 ) -> None:
     clock = MemoryClock()
     ports = connect_embedded(embedded_settings(tmp_path / "home"), clock)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gas.domain.errors import ObjectNotFoundError
-from tests.unit.web.store.conftest import StoreProcess, make_store, multipart
+from tests.unit.web.store.support import StoreProcess, make_store, multipart
 from web.store import patience
 from web.store.patience import PatientSocket
 
