@@ -44,6 +44,22 @@ def positive(text: str) -> int:
     return value
 
 
+def count(text: str) -> int:
+    """A whole number, nought included."""
+    value = int(text)
+    if value < 0:
+        raise ValueError("must be a whole number, 0 or more")
+    return value
+
+
+def host_and_port(text: str) -> str:
+    """Where a server listens, such as 127.0.0.1:8080."""
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or not parts.port or parts.path:
+        raise ValueError("must be a host and a port such as 127.0.0.1:8080")
+    return text
+
+
 def web_address(text: str) -> str:
     """An absolute http(s) address, without a slash at its end."""
     parts = urlsplit(text)
@@ -95,6 +111,17 @@ class Settings:
     globus_client_id: str = _setting("GAS_GLOBUS_CLIENT_ID", word)
     globus_client_secret: str = _setting("GAS_GLOBUS_CLIENT_SECRET", word)
     globus_auth_url: str = _setting("GAS_GLOBUS_AUTH_URL", web_address, "https://auth.globus.org")
+
+    bind: str = _setting("GAS_BIND", host_and_port, "127.0.0.1:8080")
+    """Where the web server listens."""
+
+    web_workers: int = _setting("GAS_WEB_WORKERS", positive, "2")
+    web_threads: int = _setting("GAS_WEB_THREADS", positive, "8")
+    trusted_proxies: int = _setting("GAS_TRUSTED_PROXIES", count, "0")
+    """Load balancers in front whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+
+    example_vcf: Path = _setting("GAS_EXAMPLE_VCF", Path, "ann/anntools/example/example.vcf")
+    """The input behind the "use our example" button; no button where the file is absent."""
 
     free_input_bytes: int = _setting("GAS_FREE_INPUT_BYTES", positive, "153600")
     premium_post_bytes: int = _setting("GAS_PREMIUM_POST_BYTES", positive, "5368709120")

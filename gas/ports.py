@@ -178,11 +178,12 @@ class Files(Protocol):
         max_bytes: int,
         content_type: str,
         expires_in: timedelta,
-        redirect_to: str,
+        redirect_to: str | None,
     ) -> UploadForm:
         """A signed form for this one key: 1..max_bytes bytes of that type, until it expires.
 
-        After the upload the store sends a browser without script to `redirect_to`.
+        After the upload the store sends a browser without script to `redirect_to`; with None it
+        answers 2xx, because a script cannot follow a redirect from one origin to another.
         """
         ...
 

@@ -63,6 +63,7 @@ def complete(env: Mapping[str, str]) -> dict[str, str]:
         "GAS_HOME": str(home),
         "GAS_BACKEND": Backend.EMBEDDED.value,
         "GAS_BASE_URL": f"http://{HOST}:{port}",
+        "GAS_BIND": f"{HOST}:{port}",
         "GAS_STORE_URL": f"http://{HOST}:{port + 1}",
         "GAS_GLOBUS_AUTH_URL": f"http://{HOST}:{port + 2}",
         "DATABASE_URL": f"sqlite:///{home / 'accounts.db'}",

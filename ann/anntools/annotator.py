@@ -1,216 +1,212 @@
-"""Annotating a batch of lines."""
+"""Annotating a batch of lines with the kernel."""
 
-import re
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import ctypes
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ann.anntools.sources.lookup import AlleleLookup, IntervalLookup
-from ann.anntools.sources.resolved import ID_KEY, Resolved
-from ann.anntools.store.keys import normalise
+from ann.anntools.kernel import structures as c
+from ann.anntools.kernel.binding import kernel
+from ann.anntools.kernel.plan import Plan
+from ann.anntools.kernel.records import Reject, contig_runs, scan
+from ann.anntools.sources.genes import Answers, Consequences
+from ann.anntools.sources.resolved import ID_KEY
+from ann.anntools.store.container import Array
 
-MAX_POS = (1 << 31) - 2
-TABLE_COLUMNS = (b"CHROM", b"POS", b"ID", b"REF", b"ALT", b"QUAL", b"FILTER")
-_SHOWN = 200
-_BASES = re.compile(rb"[ACGTNacgtn]+\Z")
-_END = re.compile(rb"(?:^|;)END=(\d{1,10})(?:;|\Z)")
-_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
-_FIXED = 8
+TABLE_COLUMNS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER")
+TABLE_ANN = (
+    "ANNOTATION", "IMPACT", "GENE_NAME", "GENE_ID", "FEATURE_TYPE", "FEATURE_ID",
+    "TRANSCRIPT_BIOTYPE", "RANK", "HGVS_C", "HGVS_P", "CDNA_POS", "CDS_POS", "AA_POS",
+    "DISTANCE", "WARNINGS",
+)  # fmt: skip
+_SCRATCH = 1 << 18
+_ENTRIES = 1 << 12
+# Room at first; a batch that needs more is rendered again from the record that did not fit.
+_GROWTH = 2
+_RECORD_ROOM = 700
 
 I64 = npt.NDArray[np.int64]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of a batch: text of whole records, where each lies, and what was noticed."""
+    """What became of a batch: text of whole records, where each lies, and what was noticed.
 
-    text: bytes
-    table: bytes
+    `runs` are (contig, number of records); `begins`, `ends` 0-based half-open; `stops` the end of
+    each record in `text`; `annotated` records by source, `by_rank` records by the rank of their
+    most severe consequence.
+    """
+
+    text: memoryview
+    table: memoryview
     begins: I64
     ends: I64
     stops: I64
-    runs: list[tuple[bytes, int]]
-    records_in: int
-    rejects: list[tuple[int, str, bytes]]
+    runs: tuple[tuple[bytes, int], ...]
+    rejects: tuple[Reject, ...]
     unannotated: int
-    annotated: Counter[str]
-    consequences: Counter[str]
-
-
-@dataclass(slots=True)
-class _Out:
-    text: list[bytes] = field(default_factory=list)
-    table: list[bytes] = field(default_factory=list)
-    begins: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    runs: list[tuple[bytes, int]] = field(default_factory=list)
+    annotated: I64
+    by_rank: I64
+    routine_pairs: int
 
 
 class Annotator:
-    """Adds the values of the sources to records; safe to use from several threads."""
+    """Adds the values of a plan's sources to records; safe to use from several threads."""
 
     def __init__(
         self,
-        sources: Sequence[Resolved],
+        plan: Plan,
+        consequences: Consequences | None,
         columns: int,
         contig_of: Callable[[bytes], str | None],
+        *,
+        table: bool,
     ) -> None:
+        self._plan = plan
+        self._consequences = consequences
         self._columns = columns
-        self._keys = [
-            (name.encode(), column)
-            for kind in ("allele", "interval")
-            for resolved in sources
-            if resolved.source.kind == kind
-            for name, column in zip(resolved.names, resolved.columns, strict=True)
-            if column.key != ID_KEY
-        ]
         self._contig_of = contig_of
-        self._alleles = [
-            (resolved, AlleleLookup(resolved.path, resolved.columns))
-            for resolved in sources
-            if resolved.source.kind == "allele"
-        ]
-        self._intervals = [
-            (resolved, IntervalLookup(resolved.path))
-            for resolved in sources
-            if resolved.source.kind == "interval"
-        ]
-
-    def annotate(self, first_line: int, text: bytes) -> Batch:
-        """Annotate the lines of a batch."""
-        out = _Out()
-        none = np.empty(0, np.int64)
-        batch = Batch(b"", b"", none, none, none, [], 0, [], 0, Counter(), Counter())
-        stops, place = [], 0
-        for number, raw in enumerate(text.split(b"\n")[:-1], first_line):
-            line = raw.removesuffix(b"\r")
-            if not line.strip():
-                continue
-            batch.records_in += 1
-            fields = line.split(b"\t", _FIXED)
-            reason = self._fault(line, fields)
-            if reason:
-                batch.rejects.append((number, reason, line[:_SHOWN]))
-                continue
-            record = self._record(fields, batch, out)
-            out.text.append(record)
-            place += len(record)
-            stops.append(place)
-        batch.text = b"".join(out.text)
-        batch.table = b"".join(out.table)
-        batch.begins, batch.ends, batch.stops = (
-            np.array(values, np.int64) for values in (out.begins, out.ends, stops)
+        self._numbers = {name: number for number, name in enumerate(plan.contigs)}
+        self._table = table
+        self._kernel = kernel()
+        self._local = threading.local()
+        self._slots = sum(
+            column.key != ID_KEY
+            for resolved in plan.resolved
+            if resolved.source.kind != "gene"
+            for column in resolved.columns
         )
-        batch.runs = out.runs
-        return batch
-
-    def _fault(self, line: bytes, fields: list[bytes]) -> str | None:
-        if _CONTROL.search(line):
-            return "control characters in the line"
-        count = line.count(b"\t") + 1
-        if count != self._columns:
-            return f"{count} columns where the header has {self._columns}"
-        if not fields[0] or b" " in fields[0]:
-            return "no contig name, or one with blanks"
-        if not fields[1].isdigit() or int(fields[1]) > MAX_POS:
-            return f"POS is not a whole number from 0 to {MAX_POS}"
-        if not fields[3] or not fields[4]:
-            return "REF or ALT is empty"
-        return None
-
-    def _record(self, fields: list[bytes], batch: Batch, out: _Out) -> bytes:
-        name, pos = fields[0], int(fields[1])
-        ref, alts = fields[3], fields[4].split(b",")
-        end = pos - 1 + len(ref)
-        told = _END.search(fields[7])
-        if told and int(told[1]) > pos:
-            end = max(end, int(told[1]))
-        if out.runs and out.runs[-1][0] == name:
-            out.runs[-1] = (name, out.runs[-1][1] + 1)
-        else:
-            out.runs.append((name, 1))
-        out.begins.append(max(0, pos - 1))
-        out.ends.append(max(end, pos))
-        contig = self._contig_of(name)
-        values: dict[bytes, bytes] = {}
-        if contig is None:
-            batch.unannotated += 1
-        else:
-            forms = [
-                normalise(pos, ref, alt, None) if _BASES.match(ref) and _BASES.match(alt) else None
-                for alt in alts
-            ]
-            ids, info = self._by_allele(contig, forms, batch)
-            info += self._by_overlap(contig, max(0, pos - 1), max(end, pos), batch)
-            known = [] if fields[2] in {b".", b""} else fields[2].split(b";")
-            fields[2] = b";".join(dict.fromkeys([*known, *ids])) or b"."
-            if info:
-                kept = [] if fields[7] in {b".", b""} else [fields[7]]
-                added = [name + b"=" + value if value else name for name, value in info]
-                fields[7] = b";".join([*kept, *added])
-            values = dict(info)
-        for index, alt in enumerate(alts):
-            out.table.append(self._row(fields, index, alt, values))
-        return b"\t".join(fields) + b"\n"
-
-    def _row(
-        self, fields: list[bytes], index: int, alt: bytes, values: dict[bytes, bytes]
-    ) -> bytes:
-        cells = [*fields[:4], alt, *fields[5:7]]
-        for name, column in self._keys:
-            value = values.get(name)
-            if value is not None and column.number == "A":
-                value = value.split(b",")[index]
-            cells.append(b"." if value is None else value or b"1")
-        return b"\t".join(cells) + b"\n"
 
     def table_header(self) -> bytes:
         """The first line of the table."""
-        names = [*TABLE_COLUMNS, *(name for name, _ in self._keys)]
-        return b"\t".join(names) + b"\n"
+        names = list(TABLE_COLUMNS)
+        for resolved in self._plan.resolved:
+            if resolved.source.kind == "gene":
+                names += TABLE_ANN
+            else:
+                pairs = zip(resolved.names, resolved.columns, strict=True)
+                names += [name for name, column in pairs if column.key != ID_KEY]
+        return "\t".join(names).encode() + b"\n"
 
-    def _by_allele(
-        self, contig: str, forms: list[tuple[int, bytes, bytes] | None], batch: Batch
-    ) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
-        ids: list[bytes] = []
-        info: list[tuple[bytes, bytes]] = []
-        for resolved, alleles in self._alleles:
-            rows = [-1 if form is None else alleles.find(contig, *form) for form in forms]
-            if max(rows) < 0:
-                continue
-            batch.annotated[resolved.source.info.name] += 1
-            for index, (name, column) in enumerate(
-                zip(resolved.names, resolved.columns, strict=True)
-            ):
-                values = [None if r < 0 else alleles.value(contig, r, index) for r in rows]
-                present = [value for value in values if value is not None]
-                if column.key == ID_KEY:
-                    ids += present
-                elif present:
-                    info.append((name.encode(), _joined(column.number, values, present)))
-        return ids, info
+    def annotate(self, first_line: int, text: bytes) -> Batch:
+        """Annotate the lines of a batch, which ends with a newline."""
+        found = scan(text, first_line, self._columns)
+        records = found.records
+        runs, unannotated = self._name_contigs(text, records)
+        job, kept = self._job(text, records, found.alleles)
+        if self._kernel.anntools_resolve(job):
+            raise AssertionError("the kernel found more alleles than it had counted")
+        answers = self._settle(job, kept, text, records)
+        out, table = self._render(job, kept, len(text), len(records))
+        return Batch(
+            out[: job.out_used].data,
+            table[: job.table_used].data,
+            records["begin"],
+            records["stop"],
+            kept["stops"],
+            tuple(runs),
+            found.rejects,
+            unannotated,
+            kept["annotated"],
+            kept["by_rank"],
+            answers,
+        )
 
-    def _by_overlap(
-        self, contig: str, start: int, end: int, batch: Batch
-    ) -> list[tuple[bytes, bytes]]:
-        info: list[tuple[bytes, bytes]] = []
-        for resolved, intervals in self._intervals:
-            found = intervals.find(contig, start, end)
-            if not found:
-                continue
-            batch.annotated[resolved.source.info.name] += 1
-            for index, name in enumerate(resolved.names):
-                texts = [intervals.value(number, index) for number in found]
-                info.append((name.encode(), b",".join(texts)))
-        return info
+    def _name_contigs(self, text: bytes, records: Array) -> tuple[list[tuple[bytes, int]], int]:
+        runs, unannotated = [], 0
+        for name, first, stop in contig_runs(text, records):
+            number = self._numbers.get(self._contig_of(name) or "", -1)
+            records["contig"][first:stop] = number
+            unannotated += (stop - first) if number < 0 else 0
+            runs.append((name, stop - first))
+        return runs, unannotated
 
+    def _job(self, text: bytes, records: Array, alleles: int) -> tuple[c.Job, dict[str, Any]]:
+        plan = self._plan
+        if not hasattr(self._local, "hints"):
+            self._local.hints, self._local.stamps = plan.hints()
+        sources = len(plan.resolved)
+        kept: dict[str, Any] = {
+            "alleles": np.empty(alleles, c.ALLELE),
+            "rows": np.empty(alleles * max(1, plan.allele_sources), np.int64),
+            "stops": np.empty(len(records), np.int64),
+            "slots": np.zeros(2 * max(1, self._slots + 1), np.int64),
+            "hits": np.zeros(max(1, sources), np.int64),
+            "annotated": np.zeros(max(1, sources), np.int64),
+            "by_rank": np.zeros(c.MAX_RANKS, np.int64),
+            "text": text,
+        }
+        job = c.Job(
+            text=ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p),
+            text_len=len(text),
+            records=c.address(records),
+            record_count=len(records),
+            alleles=c.address(kept["alleles"]),
+            allele_count=alleles,
+            rows=c.address(kept["rows"]),
+            sources=plan.sources,
+            source_count=sources,
+            allele_source_count=plan.allele_sources,
+            sequences=plan.sequences,
+            contigs=len(plan.contigs),
+            hints=self._local.hints,
+            stops=c.address(kept["stops"]),
+            slots=c.address(kept["slots"]),
+            slot_count=self._slots,
+            hits=c.address(kept["hits"]),
+            annotated=c.address(kept["annotated"]),
+            by_rank=c.address(kept["by_rank"]),
+            ranks=c.MAX_RANKS,
+        )
+        return job, kept
 
-def _joined(number: str, values: list[bytes | None], present: list[bytes]) -> bytes:
-    if number == "0":
-        return b""
-    if number == "A":
-        return b",".join(value or b"." for value in values)
-    return b",".join(dict.fromkeys(present))
+    def _settle(self, job: c.Job, kept: dict[str, Any], text: bytes, records: Array) -> int:
+        """Have the routine answer for the pairs the kernel leaves to it; how many there were."""
+        if self._consequences is None:
+            return 0
+        room = max(256, int(job.allele_count))
+        while True:
+            pairs = np.empty((room, 2), np.int64)
+            job.pairs, job.pair_room = c.address(pairs), room
+            count = int(self._kernel.anntools_pairs(job))
+            if count <= room:
+                break
+            room = count
+        answers: Answers = self._consequences.answer(text, records, kept["alleles"], pairs[:count])
+        kept["pairs"] = pairs
+        kept["answers"] = answers
+        job.answer_off = c.address(answers.offsets)
+        job.answer_rank = c.address(answers.ranks)
+        job.answer_text = ctypes.cast(ctypes.c_char_p(answers.text), ctypes.c_void_p)
+        job.intergenic = ctypes.cast(
+            ctypes.c_char_p(self._consequences.intergenic), ctypes.c_void_p
+        )
+        job.intergenic_len = len(self._consequences.intergenic)
+        job.intergenic_rank = self._consequences.intergenic_rank
+        return count
+
+    def _render(
+        self, job: c.Job, kept: dict[str, Any], size: int, records: int
+    ) -> tuple[Array, Array]:
+        out = np.empty(size + records * _RECORD_ROOM + _SCRATCH, np.uint8)
+        table = np.empty(len(out) if self._table else 0, np.uint8)
+        scratch, entries = _SCRATCH, _ENTRIES
+        while True:
+            kept["scratch"] = np.empty(scratch, np.uint8)
+            kept["entries"] = np.empty((2, entries * c.ENTRY_BYTES), np.uint8)
+            job.out, job.out_room = c.address(out), len(out)
+            job.table, job.table_room = c.address(table), len(table)
+            job.scratch, job.scratch_room = c.address(kept["scratch"]), scratch
+            job.entries = c.address(kept["entries"][0])
+            job.sorted = c.address(kept["entries"][1])
+            job.entry_room = entries
+            if not self._kernel.anntools_render(job):
+                return out, table
+            out = np.concatenate([out, np.empty(len(out) * (_GROWTH - 1), np.uint8)])
+            if self._table:
+                table = np.concatenate([table, np.empty(len(table) * (_GROWTH - 1), np.uint8)])
+            scratch, entries = scratch * _GROWTH, entries * _GROWTH

@@ -36,10 +36,10 @@ class EmbeddedFiles:
         max_bytes: int,
         content_type: str,
         expires_in: timedelta,
-        redirect_to: str,
+        redirect_to: str | None,
     ) -> UploadForm:
         permit = Permit(
-            key=key, content_type=content_type, max_bytes=max_bytes, redirect_to=redirect_to
+            key=key, content_type=content_type, max_bytes=max_bytes, redirect_to=redirect_to or ""
         )
         return self._forms.form(self._bucket, permit, expires_in)
 

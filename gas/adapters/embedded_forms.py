@@ -41,11 +41,9 @@ class Forms:
 
     def form(self, bucket: str, permit: Permit, expires_in: timedelta) -> UploadForm:
         """A form that allows exactly that."""
-        fields = {
-            "key": permit.key,
-            "Content-Type": permit.content_type,
-            "success_action_redirect": permit.redirect_to,
-        }
+        fields = {"key": permit.key, "Content-Type": permit.content_type}
+        if permit.redirect_to:
+            fields["success_action_redirect"] = permit.redirect_to
         policy = pack(
             json.dumps(
                 {
@@ -76,7 +74,7 @@ class Forms:
             key=given["key"],
             content_type=given["Content-Type"],
             max_bytes=allowed["max_bytes"],
-            redirect_to=given["success_action_redirect"],
+            redirect_to=given.get("success_action_redirect", ""),
         )
 
     def link(self, bucket: str, key: str, *, file_name: str, expires_in: timedelta) -> str:

@@ -37,7 +37,9 @@ class Listener:
 
     def wait(self, seconds: float) -> None:
         """Wait for a ring, that long and never longer than until the next look."""
-        select.select([self._socket], [], [], min(seconds, LOOK_EVERY))
+        ready = select.poll()
+        ready.register(self._socket, select.POLLIN)
+        ready.poll(min(seconds, LOOK_EVERY) * 1000)
 
 
 class _Listeners(threading.local):

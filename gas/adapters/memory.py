@@ -291,12 +291,13 @@ class MemoryFiles:
         max_bytes: int,
         content_type: str,
         expires_in: timedelta,
-        redirect_to: str,
+        redirect_to: str | None,
     ) -> UploadForm:
+        redirect = {} if redirect_to is None else {"success_action_redirect": redirect_to}
         fields = {
             "key": key,
             "Content-Type": content_type,
-            "success_action_redirect": redirect_to,
+            **redirect,
             "policy": f"1..{max_bytes} until {self._clock.now() + expires_in}",
         }
         return UploadForm(url=f"memory://{self._bucket}", fields=fields)

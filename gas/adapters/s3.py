@@ -70,11 +70,12 @@ class S3Files:
         max_bytes: int,
         content_type: str,
         expires_in: timedelta,
-        redirect_to: str,
+        redirect_to: str | None,
     ) -> UploadForm:
+        redirect = {} if redirect_to is None else {"success_action_redirect": redirect_to}
         fields = {
+            **redirect,
             "Content-Type": content_type,
-            "success_action_redirect": redirect_to,
             "x-amz-server-side-encryption": ENCRYPTION,
         }
         conditions: list[Any] = [{name: value} for name, value in fields.items()]

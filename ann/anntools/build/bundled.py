@@ -121,7 +121,8 @@ def _add_transcripts(writer: ReferenceWriter, assembly: str) -> None:
 def _add_genes(writer: ReferenceWriter, assembly: str) -> None:
     table = f"genes_{assembly}"
     hgnc = {row.gene_id: row.hgnc_id for row in load.mane()}
-    info = source_info("genes", "Genes", table, load.MANE)
+    hgnc |= {gene.gene_id: gene.hgnc_id for gene in load.mitochondrial_genes()}
+    info = source_info("genes", "Genes", table, load.MANE, load.MITOCHONDRIAL_GENES)
     intervals = writer.intervals(info, (GENE, GENE_ID, HGNC))
     for gene in load.genes(assembly):
         values = (gene.gene_name, gene.gene_id, hgnc.get(gene.gene_id))

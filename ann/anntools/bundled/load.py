@@ -65,6 +65,7 @@ class MitochondrialGene:
     transcript_id: str
     protein_id: str | None
     entrez_id: str | None
+    hgnc_id: str
     stop_bases_added: int  # A bases that polyadenylation adds to complete the stop codon
     name: str
 
@@ -203,8 +204,9 @@ def mitochondrial_genes() -> Iterator[MitochondrialGene]:
             transcript_id=row[7],
             protein_id=_known(row[8], str),
             entrez_id=_known(row[9], str),
-            stop_bases_added=_known(row[10], int) or 0,
-            name=row[11],
+            hgnc_id=row[10],
+            stop_bases_added=_known(row[11], int) or 0,
+            name=row[12],
         )
 
 

@@ -39,13 +39,11 @@ class Term(StrEnum):
     START_LOST = "start_lost"
     TRANSCRIPT_AMPLIFICATION = "transcript_amplification"
     FEATURE_ELONGATION = "feature_elongation"
-    FEATURE_TRUNCATION = "feature_truncation"
     DISRUPTIVE_INSERTION = "disruptive_inframe_insertion"
     DISRUPTIVE_DELETION = "disruptive_inframe_deletion"
     CONSERVATIVE_INSERTION = "conservative_inframe_insertion"
     CONSERVATIVE_DELETION = "conservative_inframe_deletion"
     MISSENSE = "missense_variant"
-    PROTEIN_ALTERING = "protein_altering_variant"
     SPLICE_DONOR_5TH_BASE = "splice_donor_5th_base_variant"
     SPLICE_REGION = "splice_region_variant"
     SPLICE_DONOR_REGION = "splice_donor_region_variant"
@@ -77,13 +75,11 @@ ACCESSION = MappingProxyType(
         Term.START_LOST: "SO:0002012",
         Term.TRANSCRIPT_AMPLIFICATION: "SO:0001889",
         Term.FEATURE_ELONGATION: "SO:0001907",
-        Term.FEATURE_TRUNCATION: "SO:0001906",
         Term.DISRUPTIVE_INSERTION: "SO:0001824",
         Term.DISRUPTIVE_DELETION: "SO:0001826",
         Term.CONSERVATIVE_INSERTION: "SO:0001823",
         Term.CONSERVATIVE_DELETION: "SO:0001825",
         Term.MISSENSE: "SO:0001583",
-        Term.PROTEIN_ALTERING: "SO:0001818",
         Term.SPLICE_DONOR_5TH_BASE: "SO:0001787",
         Term.SPLICE_REGION: "SO:0001630",
         Term.SPLICE_DONOR_REGION: "SO:0002170",
@@ -107,8 +103,8 @@ ACCESSION = MappingProxyType(
 SEVERITY = MappingProxyType({term: rank for rank, term in enumerate(Term)})
 
 _LAST_OF = (
-    (Term.FEATURE_TRUNCATION, Impact.HIGH),
-    (Term.PROTEIN_ALTERING, Impact.MODERATE),
+    (Term.FEATURE_ELONGATION, Impact.HIGH),
+    (Term.MISSENSE, Impact.MODERATE),
     (Term.SYNONYMOUS, Impact.LOW),
     (Term.SEQUENCE, Impact.MODIFIER),
 )

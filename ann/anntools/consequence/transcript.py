@@ -22,6 +22,7 @@ from ann.anntools.consequence.codon import (
     genetic_code,
     translate,
 )
+from ann.anntools.consequence.escape import encode
 
 _TGA = b"TGA"
 _CODON = 3
@@ -91,6 +92,7 @@ class Model:
 
     __slots__ = (
         "aa_length",
+        "ann_names",
         "coding_end",
         "coding_start",
         "complete_end",
@@ -101,6 +103,7 @@ class Model:
         "forward",
         "frame_start",
         "genetic_code",
+        "has_start",
         "length",
         "protein",
         "spliced",
@@ -127,10 +130,15 @@ class Model:
         self.frame_start = self.coding_start + (transcript.cds_phase if self.coding_end else 0)
         self.complete_start = not (transcript.cds_start_nf or transcript.cds_phase)
         self.protein = self._protein()
+        self.has_start = self._has_start()
         self.complete_end = self._complete_end()
         whole = max(0, (self.coding_end - self.frame_start) // _CODON)
         self.aa_length = whole - 1 if self.complete_end and whole else whole
         self.warnings = self._coding_warnings()
+        names = (transcript.gene_name, transcript.gene_id)
+        identity = (transcript.transcript_id, transcript.biotype)
+        # Fields 4 to 8 of ANN are the same for every allele.
+        self.ann_names = "|".join(map(encode, (*names, "transcript", *identity)))
 
     @property
     def coding(self) -> bool:
@@ -153,7 +161,7 @@ class Model:
         index = bisect_right(self.exon_starts, genomic) - 1
         if index < 0 or genomic >= self.exon_ends[index]:
             return None
-        return self._in_exon(index, genomic)
+        return self.in_exon(index, genomic)
 
     def to_genomic(self, t: int) -> int:
         """The genomic position of transcript position `t` (0 <= t < length)."""
@@ -171,16 +179,20 @@ class Model:
         if index < 0:
             return None
         if genomic < self.exon_ends[index]:
-            return Point(self._in_exon(index, genomic), 0)
+            return Point(self.in_exon(index, genomic), 0)
         if index + 1 == len(self.exon_starts):
             return None
+        return self.intron_point(index, genomic)
+
+    def intron_point(self, index: int, genomic: int) -> Point:
+        """The point of a base that intron `index` (in genomic order) is known to hold."""
         after = genomic - self.exon_ends[index] + 1
         before = self.exon_starts[index + 1] - genomic
         # The middle base of an odd intron is as far from both: the upstream exon takes it.
         left = after < before or (after == before and self.forward)
         border = self.exon_ends[index] - 1 if left else self.exon_starts[index + 1]
         offset = after if left else -before
-        t = self._in_exon(index if left else index + 1, border)
+        t = self.in_exon(index if left else index + 1, border)
         return Point(t, offset if self.forward else -offset)
 
     def point_to_genomic(self, point: Point) -> int:
@@ -209,6 +221,15 @@ class Model:
             return None
         return known[start - self.coding_start : end - self.coding_start]
 
+    def known_base(self, t: int) -> str:
+        """The letter at transcript position `t`; empty where the sequence is not known."""
+        if self.spliced is not None:
+            return chr(self.spliced[t])
+        known = self.transcript.cds_sequence
+        if known is None or not self.coding_start <= t < self.coding_end:
+            return ""
+        return chr(known[t - self.coding_start])
+
     def reading(self) -> bytes | None:
         """From the first complete codon to the end of what is known; None without sequence."""
         if not self.coding:
@@ -218,7 +239,8 @@ class Model:
         known = self.transcript.cds_sequence
         return None if known is None else known[self.transcript.cds_phase :]
 
-    def _in_exon(self, index: int, genomic: int) -> int:
+    def in_exon(self, index: int, genomic: int) -> int:
+        """The transcript position of a base that exon `index` is known to hold."""
         if self.forward:
             return self.exon_offsets[index] + genomic - self.exon_starts[index]
         return self.exon_offsets[index] + self.exon_ends[index] - 1 - genomic
@@ -266,6 +288,13 @@ class Model:
                 letters[i] = SELENOCYSTEINE
         return "".join(letters)
 
+    def _has_start(self) -> bool:
+        """Whether the first codon is known, complete and a start codon."""
+        if not (self.coding and self.complete_start):
+            return False
+        first = self.bases(self.coding_start, self.coding_start + _CODON)
+        return first in self.genetic_code.starts
+
     def _complete_end(self) -> bool:
         """Whether the last codon is a stop: looked at where it is known, else taken as told."""
         if self.protein is not None:
@@ -282,8 +311,7 @@ class Model:
         found = []
         if not self.complete_start or (self.coding_end - self.frame_start) % _CODON:
             found.append("WARNING_TRANSCRIPT_INCOMPLETE")
-        first = self.bases(self.frame_start, self.frame_start + _CODON)
-        if self.complete_start and first not in self.genetic_code.starts:
+        if self.complete_start and not self.has_start:
             found.append("WARNING_TRANSCRIPT_NO_START_CODON")
         if STOP in self.protein[:-1]:
             found.append("WARNING_TRANSCRIPT_MULTIPLE_STOP_CODONS")

@@ -48,6 +48,7 @@ class HeaderReader:
         self._text = b""
         self._scanned = 0
         self._lines: list[bytes] = []
+        self.line = 0
 
     def feed(self, piece: bytes) -> tuple[list[bytes], bytes] | None:
         """Header lines and the text after them, once the #CHROM line has come."""
@@ -60,6 +61,7 @@ class HeaderReader:
                 return None
             line = self._text[self._scanned : end].removesuffix(b"\r")
             self._scanned = end + 1
+            self.line += 1
             if not line.strip() and not self._lines:
                 continue
             self._accept(line)
@@ -70,7 +72,7 @@ class HeaderReader:
         return f"the header is larger than {self._limits.header_bytes} bytes"
 
     def _accept(self, line: bytes) -> None:
-        number = len(self._lines) + 1
+        number = self.line
         if b"\0" in line:
             raise InputError("not-a-vcf", "the file holds NUL bytes", line=number, hint=_NUL_HINT)
         if not line.startswith(b"##") and not line.startswith(b"#CHROM"):
@@ -100,7 +102,7 @@ class HeaderReader:
         raise InputError(
             "no-header",
             "the file ends before a #CHROM line",
-            line=len(self._lines) or None,
+            line=self.line or None,
             hint="A VCF has a line starting with #CHROM before its records.",
         )
 

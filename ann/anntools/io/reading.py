@@ -32,7 +32,7 @@ _FOREIGN = (
     (b"\xff\xfe", "UTF-16 text", "Save it as UTF-8."),
     (b"\xfe\xff", "UTF-16 text", "Save it as UTF-8."),
 )
-_TRUNCATED_HINT = "The transfer may have been cut short: compare sizes and send it again."
+TRUNCATED_HINT = "The transfer may have been cut short: compare sizes and send it again."
 
 
 def _refuse_foreign(head: bytes) -> None:
@@ -76,7 +76,7 @@ class Meter:
 
 
 def text_of(path: Path, form: Form, limits: Limits, meter: Meter) -> Iterator[bytes]:
-    """The decompressed bytes in pieces of bounded size."""
+    """The decompressed bytes in pieces of bounded size, read by this thread alone."""
     if form == "bcf":
         yield from _bcf_text(path)
         return
@@ -130,7 +130,7 @@ def _inflated(file: IO[bytes], limits: Limits, meter: Meter) -> Iterator[bytes]:
                 piece = inflater.decompress(data, _READ)
             except InflateError as error:
                 raise InputError(
-                    "corrupt-gzip", f"the gzip data are damaged ({error})", hint=_TRUNCATED_HINT
+                    "corrupt-gzip", f"the gzip data are damaged ({error})", hint=TRUNCATED_HINT
                 ) from error
             data = inflater.unconsumed_tail
             if piece:
@@ -138,7 +138,7 @@ def _inflated(file: IO[bytes], limits: Limits, meter: Meter) -> Iterator[bytes]:
                 watch.count(0, len(piece))
                 yield piece
     if not inflater.eof:
-        raise InputError("truncated-gzip", "the gzip data end too early", hint=_TRUNCATED_HINT)
+        raise InputError("truncated-gzip", "the gzip data end too early", hint=TRUNCATED_HINT)
     if empty:
         raise InputError("empty", "the file is empty", hint="Send a VCF file.")
 
@@ -157,5 +157,5 @@ def _bcf_text(path: Path) -> Iterator[bytes]:
             yield piece
     if child.returncode:
         raise InputError(
-            "corrupt-bcf", "the BCF data are damaged or end too early", hint=_TRUNCATED_HINT
+            "corrupt-bcf", "the BCF data are damaged or end too early", hint=TRUNCATED_HINT
         )

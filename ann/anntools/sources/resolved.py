@@ -1,5 +1,6 @@
 """An annotation source as a run uses it: the keys it writes, under the names of this file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def resolve_sources(directory: Path, manifest: Manifest, header: Header) -> list
     return found
 
 
-def info_lines(sources: list[Resolved]) -> list[str]:
+def info_lines(sources: Sequence[Resolved]) -> list[str]:
     """The ##INFO lines of all keys."""
     return [
         info_line(name, column, resolved.source.info.title, resolved.source.info.release)

@@ -24,7 +24,11 @@ MANE_SELECT, MANE_PLUS_CLINICAL, CANONICAL, CDS_START_NF, CDS_END_NF = 1, 2, 4, 
 
 
 class GeneWriter:
-    """Takes transcripts in any order; those of a place are listed by where they start."""
+    """Takes transcripts in any order.
+
+    Those of a place are listed MANE Select, MANE Plus Clinical and canonical ones first, then
+    in the order they were added.
+    """
 
     def __init__(self, directory: Path, info: SourceInfo) -> None:
         self._info = info
@@ -84,12 +88,19 @@ class GeneWriter:
         rows = self._contigs.setdefault(transcript.contig, [])
         rows.append((max(0, start - FLANK), end + FLANK, number))
 
+    def _preference(self, number: int) -> tuple[int, int]:
+        flags = self._table[number][FIELDS.index("flags")]
+        for place, flag in enumerate((MANE_SELECT, MANE_PLUS_CLINICAL, CANONICAL)):
+            if flags & flag:
+                return place, number
+        return len(FIELDS), number
+
     def finish(self) -> Source:
         """Write the file and say what it is; records are transcripts."""
         sets = SetPool()
         with ContainerWriter(self._path) as out:
             for contig, rows in self._contigs.items():
-                write_breakpoints(out, contig, rows, sets)
+                write_breakpoints(out, contig, rows, sets, order=self._preference)
             sets.write(out)
             out.put("tx", np.array(self._table, np.int64).reshape(-1))
             exons = np.array(self._exons, np.uint32).reshape(-1, 2)

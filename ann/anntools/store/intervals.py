@@ -6,7 +6,7 @@ the members of each set (`set/off`, `set/val`) and the texts of each value (`val
 Rows with the same values are one value: it is listed once at a place it covers twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +37,16 @@ class SetPool:
 
 
 def write_breakpoints(
-    out: ContainerWriter, contig: str, rows: Iterable[tuple[int, int, int]], sets: SetPool
+    out: ContainerWriter,
+    contig: str,
+    rows: Iterable[tuple[int, int, int]],
+    sets: SetPool,
+    order: Callable[[int], tuple[int, int]] | None = None,
 ) -> None:
-    """Store the breakpoints of rows (start, end, number); a set lists numbers in row order."""
+    """Store the breakpoints of rows (start, end, number).
+
+    A set lists numbers in the order of their rows' places, or in the order of a key.
+    """
     events: dict[int, tuple[list[int], list[int]]] = {}
     numbers: list[int] = []
     for index, (start, end, number) in enumerate(sorted(rows)):
@@ -54,7 +61,8 @@ def write_breakpoints(
             del active[index]
         # Rows open in ascending order, so that insertion order is row order.
         active.update(dict.fromkeys(opened))
-        found = sets.id_of(tuple(dict.fromkeys(numbers[index] for index in active)))
+        members = dict.fromkeys(numbers[index] for index in active)
+        found = sets.id_of(tuple(sorted(members, key=order) if order else members))
         if place == breaks[-1]:
             ids[-1] = found
         elif found != ids[-1]:

@@ -32,7 +32,7 @@ def test_values_of_every_source_are_added_by_allele_and_by_overlap(
     source = vcf(
         tmp_path,
         "1 100 . A T,C,G 50 PASS DP=3",
-        "chr1 200 x CTT C . . .",
+        "1 200 x CTT C . . .",
         "1 300 . A ACGCGCGCGCGCGCGCGCGCGCGCGCGCGCGCGCGCGCGCG . . .",
         "9 1 . A T . . .",
     )
@@ -50,7 +50,7 @@ def test_values_of_every_source_are_added_by_allele_and_by_overlap(
             "DP=3;dbSNP_AF=.,.,0.5;CYTOBAND=p36.33;CNV=a%3Bb%3Dc%20d;CNV_PM=1",
         ],
         [
-            "chr1",
+            "1",
             "200",
             "x;rs7",
             "CTT",

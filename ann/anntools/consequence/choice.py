@@ -1,0 +1,85 @@
+"""Which of the equal placements of an indel its terms are read at.
+
+The altered sequence is the same wherever in a repeat an indel is written, so the least disruptive
+place tells what it does (decision 120): (1) inside an intron but clear of the two bases at either
+end, (2) inside an exon, its borders included for an insertion, (3) elsewhere in an intron, (4)
+across a border. Among equals the most 3' one along the transcript.
+"""
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from ann.anntools.consequence.placement import Span
+from ann.anntools.consequence.region import SPLICE_SITE
+from ann.anntools.consequence.transcript import Model, Place
+
+
+class Where(NamedTuple):
+    """The shift to the chosen placement, and the exon or intron there; None across a border."""
+
+    shift: int
+    place: Place | None
+
+
+def choose(model: Model, start: int, end: int, span: Span) -> Where:
+    """The placement of [start, end) for its terms, at most `span` away.
+
+    The change lies inside the transcript; an insertion (start == end) strictly.
+    """
+    low, high = start - span.left, start + span.right
+    size = end - start
+    rooms = _rooms(model, low, high + max(size, 1))
+    for room in (_clear_of_splice_sites, _in_exon, _in_intron):
+        best = _furthest(model, [room(model, place, size) for place in rooms], rooms, low, high)
+        if best is not None:
+            return Where(best[0] - start, best[1])
+    return Where(span.right if model.forward else -span.left, None)
+
+
+def _rooms(model: Model, low: int, high: int) -> list[Place]:
+    """Exons and introns that bases [low - 1, high) meet, in genomic order."""
+    found = []
+    nth = max(0, bisect_right(model.exon_starts, low - 1) - 1)
+    count = len(model.exon_starts)
+    while nth < count and model.exon_starts[nth] < high:
+        if model.exon_ends[nth] >= low:
+            found.append(Place(exonic=True, nth=nth))
+        if nth + 1 < count and model.exon_ends[nth] < high:
+            found.append(Place(exonic=False, nth=nth))
+        nth += 1
+    return found
+
+
+def _clear_of_splice_sites(model: Model, place: Place, size: int) -> tuple[int, int]:
+    if place.exonic:
+        return 0, -1
+    start, end = model.exon_ends[place.nth], model.exon_starts[place.nth + 1]
+    return start + SPLICE_SITE, end - SPLICE_SITE - size
+
+
+def _in_exon(model: Model, place: Place, size: int) -> tuple[int, int]:
+    if not place.exonic:
+        return 0, -1
+    start, end = model.exon_starts[place.nth], model.exon_ends[place.nth]
+    return start, end - size
+
+
+def _in_intron(model: Model, place: Place, size: int) -> tuple[int, int]:
+    if place.exonic:
+        return 0, -1
+    start, end = model.exon_ends[place.nth], model.exon_starts[place.nth + 1]
+    return start + (size == 0), end - size - (size == 0)
+
+
+def _furthest(
+    model: Model, ranges: list[tuple[int, int]], rooms: list[Place], low: int, high: int
+) -> tuple[int, Place] | None:
+    """The most 3' start that [low, high] shares with one of the ranges."""
+    best = None
+    for room, place in zip(ranges, rooms, strict=True):
+        first, last = max(room[0], low), min(room[1], high)
+        if first <= last:
+            at = last if model.forward else first
+            if best is None or (at > best[0]) == model.forward:
+                best = (at, place)
+    return best

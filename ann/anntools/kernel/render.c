@@ -1,0 +1,260 @@
+/* Second pass: records as text with their values added, and the table beside them. */
+#include "kernel.h"
+
+static i64 column_length(const Record *r, int column) {
+    return (i64)r->tab[column] - (column ? r->tab[column - 1] + 1 : r->start);
+}
+
+static const u8 *column_text(const Job *job, const Record *r, int column) {
+    return job->text + (column ? r->tab[column - 1] + 1 : r->start);
+}
+
+static int is_missing(const u8 *text, i64 length) {
+    return length == 0 || (length == 1 && *text == '.');
+}
+
+/* Whether `token` is one of the parts between semicolons of [list, limit). */
+static int in_list(const u8 *list, const u8 *limit, const u8 *token, i64 length) {
+    while (list < limit) {
+        const u8 *end = memchr(list, ';', (size_t)(limit - list));
+        if (!end) end = limit;
+        if (end - list == length && memcmp(list, token, (size_t)length) == 0) return 1;
+        list = end + 1;
+    }
+    return 0;
+}
+
+static void put_value(Writer *w, const Column *c, u32 number) {
+    if (c->integer) {
+        put(w, c->prefix, c->prefix_len);
+        put_number(w, (u64)number - 1);
+        return;
+    }
+    const u8 *text = 0;
+    i64 length = pool_text(c, number, &text);
+    put(w, text, length);
+}
+
+/* The ID column: what was there, then what the sources know that was not. */
+static void put_id(Writer *w, const Job *job, const Record *r, i64 first) {
+    const u8 *old = column_text(job, r, 2);
+    i64 length = column_length(r, 2), n = 0;
+    u8 *start = w->next;
+    if (!is_missing(old, length)) put(w, old, length);
+    for (i64 s = 0; s < job->source_count; s++) {
+        const Source *source = job->sources + s;
+        if (source->kind != ALLELE_SOURCE) continue;
+        const i64 *rows = job->rows + first * job->allele_source_count + n++;
+        for (i64 c = 0; c < source->columns; c++) {
+            if (source->column[c].number != 'I') continue;
+            for (u32 a = 0; a < r->alleles; a++) {
+                i64 row = rows[a * job->allele_source_count];
+                u32 value = row < 0 ? 0 : row_value(source, r->contig, row, c);
+                if (!value) continue;
+                u8 *before = w->next;
+                if (before > start) put_byte(w, ';');
+                u8 *token = w->next;
+                put_value(w, source->column + c, value);
+                if (!w->full && in_list(start, before, token, w->next - token)) w->next = before;
+            }
+        }
+    }
+    if (w->next == start) put_byte(w, '.');
+}
+
+static void note_slot(Info *info, const u8 *from) {
+    info->job->slots[2 * info->slot] = from - info->w->start;
+    info->job->slots[2 * info->slot + 1] = info->w->next - from;
+}
+
+static void put_allele_key(Info *info, const Source *s, i64 column, const i64 *rows) {
+    const Column *c = s->column + column;
+    i64 step = info->job->allele_source_count;
+    int any = 0;
+    for (u32 a = 0; a < info->r->alleles && !any; a++)
+        any = rows[a * step] >= 0 && row_value(s, info->r->contig, rows[a * step], column);
+    if (!any) return;
+    Writer *w = info->w;
+    begin_key(info, c);
+    u8 *from = w->next;
+    if (c->number != '0') {
+        put_byte(w, '=');
+        from = w->next;
+        for (u32 a = 0; a < info->r->alleles; a++) {
+            u32 value = rows[a * step] < 0
+                            ? 0 : row_value(s, info->r->contig, rows[a * step], column);
+            if (c->number == 'A') {
+                if (a) put_byte(w, ',');
+                if (value) put_value(w, c, value);
+                else put_byte(w, '.');
+            } else if (value) {
+                if (w->next > from) put_byte(w, ',');
+                put_value(w, c, value);
+            }
+        }
+    }
+    note_slot(info, from);
+}
+
+static void put_allele_source(Info *info, const Source *s, i64 which, i64 index) {
+    const i64 *rows = info->job->rows + info->first * info->job->allele_source_count + which;
+    int any = 0;
+    for (u32 a = 0; a < info->r->alleles; a++)
+        any |= rows[a * info->job->allele_source_count] >= 0;
+    for (i64 c = 0; c < s->columns; c++) {
+        if (s->column[c].number == 'I') continue;
+        if (any) put_allele_key(info, s, c, rows);
+        info->slot++;
+    }
+    info->job->hits[index] = any;
+}
+
+static void put_interval_source(Info *info, const Source *s, i64 index) {
+    Hint *hint = info->job->hints + index;
+    const IntervalContig *contig = s->intervals + info->r->contig;
+    i64 first = segment_of(contig, info->r->contig, info->r->begin, hint);
+    Overlap overlap = {s, contig, first, info->r->stop};
+    int any = 0;
+    if (first >= 0) {
+        any = contig->sets[first] != 0;
+        for (i64 i = first + 1; !any && i < contig->segments; i++) {
+            if (contig->breaks[i] >= overlap.stop) break;
+            any = contig->sets[i] != 0;
+        }
+    }
+    for (i64 c = 0; c < s->columns; c++, info->slot++) {
+        if (!any) continue;
+        begin_key(info, s->column + c);
+        put_byte(info->w, '=');
+        u8 *from = info->w->next;
+        list_overlap(info->w, &overlap, s->column + c, hint);
+        note_slot(info, from);
+    }
+    info->job->hits[index] = any;
+}
+
+static void put_info(Writer *w, Job *job, const Record *r, i64 first) {
+    const u8 *old = column_text(job, r, 7);
+    i64 length = column_length(r, 7), which = 0;
+    Info info = {w, job, r, first, 0, 0};
+    u8 *start = w->next;
+    if (!is_missing(old, length)) {
+        put(w, old, length);
+        info.started = 1;
+    }
+    for (i64 i = 0; i < job->slot_count; i++) job->slots[2 * i + 1] = -1;
+    if (r->contig >= 0 && r->contig < job->contigs) {
+        for (i64 s = 0; s < job->source_count; s++) {
+            const Source *source = job->sources + s;
+            if (source->kind == ALLELE_SOURCE) put_allele_source(&info, source, which++, s);
+            else if (source->kind == INTERVAL_SOURCE) put_interval_source(&info, source, s);
+            else put_consequences(&info, source, s);
+        }
+    }
+    if (w->next == start) put_byte(w, '.');
+}
+
+static void put_record(Writer *w, Job *job, const Record *r, i64 first, i64 *id) {
+    put(w, job->text + r->start, (i64)r->tab[1] + 1 - r->start);
+    id[0] = w->next - w->start;
+    put_id(w, job, r, first);
+    id[1] = w->next - w->start - id[0];
+    put(w, job->text + r->tab[2], (i64)r->tab[6] + 1 - r->tab[2]);
+    put_info(w, job, r, first);
+    put(w, job->text + r->tab[7], (i64)r->end - r->tab[7]);
+    put_byte(w, '\n');
+}
+
+static void put_cell(Writer *w, const u8 *text, i64 length) {
+    put_byte(w, '\t');
+    if (length > 0) put(w, text, length);
+    else put_byte(w, '.');
+}
+
+/* Part `index` of a list between `mark`s, or the rest where there are fewer. */
+static i64 part_of(const u8 **text, i64 length, u32 index, u8 mark) {
+    const u8 *at = *text, *limit = at + length;
+    for (; index > 0; index--) {
+        const u8 *found = memchr(at, mark, (size_t)(limit - at));
+        if (!found) break;
+        at = found + 1;
+    }
+    const u8 *end = memchr(at, mark, (size_t)(limit - at));
+    *text = at;
+    return (end ? end : limit) - at;
+}
+
+static void put_slot_cell(Writer *w, const Job *job, const Column *c, i64 slot, u32 allele) {
+    const u8 *text = job->out + job->slots[2 * slot];
+    i64 length = job->slots[2 * slot + 1];
+    if (length >= 0 && c->number == '0') PUT(w, "\t1");
+    else {
+        if (length > 0 && c->number == 'A') length = part_of(&text, length, allele, ',');
+        put_cell(w, text, length);
+    }
+}
+
+/* The most severe consequence of the allele: the parts of its ANN entry after the allele. */
+static void put_best_cells(Writer *w, const Job *job, const Allele *a) {
+    const u8 *text = job->out + a->best;
+    for (u32 part = 1; part < ANN_PARTS; part++) {
+        const u8 *at = text;
+        i64 length = a->best_len > 0 ? part_of(&at, a->best_len, part, '|') : 0;
+        put_cell(w, at, length);
+    }
+}
+
+/* A row of each allele: the record's fixed columns, a cell a key, the most severe consequence. */
+static void put_table_rows(Writer *w, const Job *job, const Record *r, const i64 *id) {
+    for (u32 i = 0; i < r->alleles; i++) {
+        const Allele *a = job->alleles + job->next_allele + i;
+        put(w, job->text + r->start, (i64)r->tab[1] - r->start);
+        put_cell(w, job->out + id[0], id[1]);
+        put_cell(w, column_text(job, r, 3), column_length(r, 3));
+        put_cell(w, job->text + a->alt_start, (i64)a->alt_end - a->alt_start);
+        put_cell(w, column_text(job, r, 5), column_length(r, 5));
+        put_cell(w, column_text(job, r, 6), column_length(r, 6));
+        i64 slot = 0;
+        for (i64 s = 0; s < job->source_count; s++) {
+            const Source *source = job->sources + s;
+            if (source->kind == GENE_SOURCE) {
+                put_best_cells(w, job, a);
+                continue;
+            }
+            for (i64 c = 0; c < source->columns; c++)
+                if (source->column[c].number != 'I')
+                    put_slot_cell(w, job, source->column + c, slot++, i);
+        }
+        put_byte(w, '\n');
+    }
+}
+
+static void count_record(Job *job) {
+    for (i64 s = 0; s < job->source_count; s++) job->annotated[s] += job->hits[s];
+    if (job->rank >= 0 && job->rank < job->ranks) job->by_rank[job->rank]++;
+}
+
+/* Write as many records as fit.  Returns 1 when more room is wanted, else 0. */
+EXPORT i64 anntools_render(Job *job) {
+    Writer out = {job->out, job->out + job->out_used, job->out + job->out_room, 0};
+    Writer table = {job->table, job->table + job->table_used, job->table + job->table_room, 0};
+    while (job->next_record < job->record_count) {
+        const Record *r = job->records + job->next_record;
+        i64 id[2], pair = job->next_pair;
+        if (job->next_allele + r->alleles > job->allele_count) return -1;
+        job->rank = -1;
+        for (i64 s = 0; s < job->source_count; s++) job->hits[s] = 0;
+        put_record(&out, job, r, job->next_allele, id);
+        if (job->table_room) put_table_rows(&table, job, r, id);
+        if (out.full || table.full) {
+            job->next_pair = pair;
+            return 1;
+        }
+        count_record(job);
+        job->out_used = out.next - out.start;
+        job->table_used = table.next - table.start;
+        job->stops[job->next_record++] = job->out_used;
+        job->next_allele += r->alleles;
+    }
+    return 0;
+}
