@@ -64,6 +64,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "limit_request_fields": 50,
             "logger_class": JsonLogger,
             "umask": 0o077,
+            "control_socket_disable": True,
         }
         for name, value in values.items():
             self.cfg.set(name, value)

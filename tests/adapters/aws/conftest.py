@@ -1,12 +1,33 @@
-"""One moto server and one door before it for all tests of a module that need real processes."""
+"""Moto for the AWS adapters: in process for most tests, as a server where HTTP itself counts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from moto import mock_aws
 
-from tests.adapters.worlds.aws import ENVIRONMENT
+from gas.adapters import aws_client
+from gas.adapters.aws import AwsOutside, connect_aws
+from gas.adapters.clock import SystemClock
+from gas.adapters.provision_aws import provision_aws
+from gas.config import Settings
+from tests.adapters.worlds.aws import ENVIRONMENT, aws_settings
 from tests.support.moto_server import MotoServer, moto_server
 from tests.support.post_policy import post_policy
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return replace(aws_settings(), poll=timedelta(0))
+
+
+@pytest.fixture
+def outside(settings: Settings) -> Iterator[AwsOutside]:
+    """The AWS adapters over moto in process."""
+    with mock_aws():
+        provision_aws(settings)
+        yield connect_aws(settings, SystemClock())
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +38,25 @@ def moto() -> Iterator[MotoServer]:
 
 @pytest.fixture(scope="module")
 def door(moto: MotoServer) -> Iterator[str]:
+    """The address of S3 as browsers reach it, before the server."""
     with post_policy(moto.endpoint) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
-def server_environment(moto: MotoServer, door: str) -> dict[str, str]:
-    """The settings of a service whose browsers reach S3 through the door."""
-    return {**ENVIRONMENT, **moto.environment, "GAS_S3_PUBLIC_ENDPOINT": door}
+def connect_server(moto: MotoServer) -> Iterator[Callable[..., AwsOutside]]:
+    """Provisions the server and connects to it; changes are whole environment variables."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in moto.environment.items():
+            if name.startswith("AWS_"):
+                patch.setenv(name, value)
+        # The session keeps the credentials it first saw, which were moto's in-process ones.
+        aws_client._session.cache_clear()
+
+        def connect(**changes: str) -> AwsOutside:
+            settings = Settings.from_env({**ENVIRONMENT, **moto.environment, **changes})
+            provision_aws(settings)
+            return connect_aws(settings, SystemClock())
+
+        yield connect
+        aws_client._session.cache_clear()

@@ -1,16 +1,13 @@
 """Moto's server as the journeys use it: mails can be read, and threads lose nothing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gas.adapters import aws_client
-from gas.adapters.aws import AwsOutside, connect_aws
+from gas.adapters.aws import AwsOutside
 from gas.adapters.clock import SystemClock
-from gas.adapters.provision_aws import provision_aws
-from gas.config import Settings
 from gas.domain.errors import StaleJobError
 from gas.domain.message import Message, Queue
 from gas.ports import Mail
@@ -19,26 +16,8 @@ from tests.support.moto_server import MotoServer
 
 
 @pytest.fixture(scope="module")
-def outside(moto: MotoServer) -> Iterator[AwsOutside]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in moto.environment.items():
-            if name.startswith("AWS_"):
-                patch.setenv(name, value)
-        aws_client._session.cache_clear()
-        settings = Settings.from_env(
-            {
-                "GAS_BASE_URL": "http://127.0.0.1:8080",
-                "GAS_SECRET_KEY": "a secret of the tests",
-                "DATABASE_URL": "sqlite://",
-                "GAS_GLOBUS_CLIENT_ID": "client",
-                "GAS_GLOBUS_CLIENT_SECRET": "secret",
-                "GAS_POLL_SECONDS": "1",
-                **moto.environment,
-            }
-        )
-        provision_aws(settings)
-        yield connect_aws(settings, SystemClock())
-        aws_client._session.cache_clear()
+def outside(connect_server: Callable[..., AwsOutside]) -> AwsOutside:
+    return connect_server()
 
 
 def test_what_was_mailed_can_be_read(outside: AwsOutside, moto: MotoServer) -> None:
@@ -46,7 +25,7 @@ def test_what_was_mailed_can_be_read(outside: AwsOutside, moto: MotoServer) -> N
         mail_id="job-1.completed",
         to="ada@example.org",
         subject="Your annotation is ready: père.vcf",
-        text="It is ready.\n",
+        text="It is ready, père.\n",
         html="<p>It is ready.</p>\n",
     )
     outside.mailer.send(mail)

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,11 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from gas.adapters import aws_client
-from gas.adapters.aws import AwsOutside, connect_aws
-from gas.adapters.clock import SystemClock
-from gas.adapters.provision_aws import provision_aws
-from gas.config import Settings
+from gas.adapters.aws import AwsOutside
 from gas.ports import UploadForm
 
 KEY = "gas/ada/job-1~sample.vcf"
@@ -28,16 +24,8 @@ FEW_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def outside(server_environment: dict[str, str]) -> Iterator[AwsOutside]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in server_environment.items():
-            if name.startswith("AWS_"):
-                patch.setenv(name, value)
-        aws_client._session.cache_clear()
-        settings = Settings.from_env(server_environment)
-        provision_aws(settings)
-        yield connect_aws(settings, SystemClock())
-        aws_client._session.cache_clear()
+def outside(connect_server: Callable[..., AwsOutside], door: str) -> AwsOutside:
+    return connect_server(GAS_S3_PUBLIC_ENDPOINT=door)
 
 
 @pytest.fixture
