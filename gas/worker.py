@@ -118,6 +118,16 @@ def run_many(inbox: Inbox, handle: Handler, *, slots: int, stop: Stop, clock: Cl
 def deliver(delivery: Delivery, inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock) -> None:
     """Handle one delivery, and delete it unless it deserves another try."""
     try:
+        _deliver(delivery, inbox, handle, stop=stop, clock=clock)
+    except OutageError:
+        # What was to be done is done; the message comes back, and every handler bears that.
+        log.warning("the queue cannot be reached", extra={"queue": inbox.queue.value})
+
+
+def _deliver(
+    delivery: Delivery, inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock
+) -> None:
+    try:
         message = Message.from_json(delivery.body)
     except MalformedMessageError as error:
         log.exception("a message nobody can read was buried", extra={"queue": inbox.queue.value})

@@ -38,6 +38,7 @@ def create_standin(settings: Settings, clock: Clock) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 65536
     Bootstrap5(app)
     standin = StandIn(settings, clock)
+    app.extensions["standin"] = standin
     _serve_discovery(app, standin)
     _serve_sign_in(app, standin)
     _serve_tokens(app, standin)

@@ -147,7 +147,10 @@ class Visitor:
         )
 
     def get(self, path: str, **changes: Any) -> TestResponse:
-        return self.client.get(path, base_url=self.base, **changes)
+        return self.open("GET", path, **changes)
+
+    def open(self, method: str, path: str, **changes: Any) -> TestResponse:
+        return self.client.open(path, method=method, base_url=self.base, buffered=True, **changes)
 
     def token(self) -> str:
         """What the form of a page holds; any page made in this session would do."""
