@@ -92,6 +92,9 @@ class Settings:
     store_url: str = _setting("GAS_STORE_URL", web_address, "http://127.0.0.1:8081")
     """Address of the embedded object store as a browser reaches it."""
 
+    store_bind: str = _setting("GAS_STORE_BIND", str, "")
+    """Where the embedded object store listens; empty where that is GAS_STORE_URL itself."""
+
     aws_region: str = _setting("GAS_AWS_REGION", word, "us-east-1")
     aws_endpoint: str = _setting("GAS_AWS_ENDPOINT", str, "")
     """Address of an emulator for every AWS service; empty for AWS itself."""
