@@ -20,10 +20,10 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from ann.anntools.locations import default_reference
 from ann.child import ForkedEngine
 from ann.engine import Engine, InterruptedRunError
 from ann.heartbeat import Heartbeat
-from ann.patience import Patience
 from ann.room import CarefulInbox
 from ann.run import RetryError, Run
 from ann.scratch import Scratch
@@ -34,14 +34,17 @@ from gas.domain.errors import (
     IllegalMoveError,
     JobNotFoundError,
     LostLeaseError,
+    MalformedMessageError,
     NotFoundError,
     ObjectNotFoundError,
     OutageError,
     StaleJobError,
     TemporaryError,
 )
+from gas.domain.failures import gave_up
 from gas.domain.job import Failure, Fault, Job, Outcome
 from gas.domain.message import Kind, Message, Queue
+from gas.patience import Patience
 from gas.ports import Accounts, Clock, Delivery, Files, Inbox, Jobs, Outbox, Topics
 from gas.relay import relay
 from gas.worker import Stop, run_many
@@ -73,8 +76,7 @@ class Annotator:
         """Annotate the job a request names, unless that is done, or another worker's to do."""
         job = self.jobs.get(message.job_id)
         if message.kind is not Kind.JOB_REQUESTED or message.user_id != job.user_id:
-            self.inbox.bury(delivery, "the message does not fit the job it names")
-            return
+            raise MalformedMessageError("the message does not fit the job it names")
         claimed = self._claim(job)
         if claimed is None:
             return
@@ -248,16 +250,6 @@ class Annotator:
         return Patience(self.clock, self.settings.outage_patience, self.stop.is_immediate)
 
 
-def gave_up(job: Job) -> Failure:
-    """The end of a job that kept failing through our fault."""
-    return Failure(
-        code="service",
-        text=f"The service could not finish this job in {job.attempt} runs; the fault is ours.",
-        hint="The operators can see the failure. Please submit the job again later.",
-        fault=Fault.SERVICE,
-    )
-
-
 def _announcement(result: Outcome | Failure, job: Job) -> Message:
     kind = Kind.JOB_COMPLETED if isinstance(result, Outcome) else Kind.JOB_FAILED
     return Message(kind=kind, job_id=job.job_id, user_id=job.user_id)
@@ -288,7 +280,9 @@ def main() -> None:
     """Run the daemon until SIGTERM."""
     gas_log.set_up("annotator")
     settings = Settings.from_env()
-    reference = Path(settings.reference_dir).resolve() if settings.reference_dir else None
+    # Settled here: the fork server is started without an environment, so without a home.
+    named = settings.reference_dir
+    reference = (Path(named) if named else default_reference()).resolve()
     with ForkedEngine(reference=reference) as engine:
         serve(settings, engine)
 

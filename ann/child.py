@@ -221,6 +221,8 @@ class _Watch:
             raise InputRefusedError(
                 facts["code"], facts["message"], hint=facts["hint"], line=facts["line"]
             )
+        if "bug" in said:
+            raise CrashedError(said["bug"])
         if said["ended"] == "memory":
             raise OutOfMemoryError("the engine reached its memory limit")
         raise DiskFullError("there was no room for the engine's output")

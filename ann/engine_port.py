@@ -2,20 +2,28 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ann.anntools.build.bundled import ASSEMBLIES, ensure
 from ann.anntools.engine import annotate as annotate_file
 from ann.anntools.errors import InputError
+from ann.anntools.example import EXAMPLE
 from ann.anntools.locations import default_reference
 from ann.engine import InputRefusedError, Summary, Written
 from ann.forkserver import Request
 
 
 def prepare(reference: Path | None) -> tuple[Path, ...]:
-    """Compile the bundled reference where none was built; the folder every run reads."""
+    """Compile what is not compiled yet, and load all of it; the folder every run reads.
+
+    A child can neither compile nor, cheaply, import: the example goes through the whole engine
+    here, so that every child starts with everything in its memory.
+    """
     root = reference or default_reference()
     for assembly in ASSEMBLIES:
         ensure(root, assembly)
+    with TemporaryDirectory() as folder:
+        annotate_file(EXAMPLE, Path(folder, "example.annot.vcf.gz"), reference=root, threads=1)
     return (root.resolve(),)
 
 

@@ -29,6 +29,9 @@ MESSAGE_BYTES = 1 << 16
 PROGRESS_PAUSE = 0.2
 """Least seconds between two reports of progress."""
 
+BUG_FRAMES = 4
+"""How many calls of a bug's traceback are told."""
+
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -189,13 +192,19 @@ def _annotate(
         _tell(events, refused={**facts, "hint": error.hint, "line": error.line})
     except MemoryError:
         _tell(events, ended="memory")
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        _tell(events, ended="disk")
+    except Exception as error:  # noqa: BLE001 - a bug's place is told, its words may quote the file
+        full = isinstance(error, OSError) and error.errno in _NO_ROOM
+        _tell(events, **({"ended": "disk"} if full else {"bug": _place_of(error)}))
     else:
         _tell(events, done=asdict(summary) | {"sandbox": in_force})
     return 0
+
+
+def _place_of(error: Exception) -> str:
+    """The kind of a bug and the innermost calls, without a word of what they worked on."""
+    frames = traceback.extract_tb(error.__traceback__)[-BUG_FRAMES:]
+    places = (f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {' > '.join(places)}"
 
 
 def _code_folders() -> tuple[Path, ...]:

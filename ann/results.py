@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from isal import igzip
+from isal import igzip, igzip_lib
 
 from ann.engine import Summary
 from gas.domain import names
@@ -99,7 +99,7 @@ def count_records(path: Path) -> int:
             raise ResultError("the annotated VCF does not end as a whole BGZF file does")
     try:
         return sum(_records(_pieces_of_gzip(path)))
-    except (EOFError, OSError, ValueError) as error:
+    except (EOFError, OSError, igzip_lib.IsalError) as error:
         raise ResultError("the annotated VCF cannot be read back") from error
 
 

@@ -27,7 +27,6 @@ from ann.engine import (
     TimedOutError,
 )
 from ann.heartbeat import Heartbeat
-from ann.patience import Patience
 from ann.results import OUTPUT, TEXT, ResultError, ResultFile, collect, log_name, result_file
 from ann.scratch import NoRoomError, Scratch
 from gas.config import Settings
@@ -40,6 +39,7 @@ from gas.domain.errors import (
     TemporaryError,
 )
 from gas.domain.job import Failure, Fault, Job, ObjectKind, Outcome, Progress, StoredObject
+from gas.patience import Patience
 from gas.ports import Clock, Files, Jobs, ObjectInfo
 
 log = logging.getLogger(__name__)

@@ -1,9 +1,12 @@
 """The one loop every daemon runs: receive, handle, acknowledge; stop cleanly on SIGTERM.
 
-An error's family is its policy.  TemporaryError: the message comes back after a growing delay.
+An error's family is its policy.  OutageError: the message stays in hand, and nothing more is taken,
+until the other side is back; so no outage, however long, counts against a message.  Any other
+TemporaryError: the message comes back after a growing delay.
 PermanentError: the handler has recorded what was to be recorded, the message is done.  A message
-nobody can read goes to the dead-letter queue.  Anything else is a bug: the process stops, its
-supervisor starts it again, and the dead-letter queue catches what keeps doing so.
+nobody can read, or that the handler finds forged, goes to the dead-letter queue.  Anything else
+is a bug: the process stops, its supervisor starts it again, and the dead-letter queue catches what
+keeps doing so.
 """
 
 import logging
@@ -30,6 +33,12 @@ Handler = Callable[[Message, Delivery], None]
 FIRST_RETRY = timedelta(seconds=1)
 LAST_RETRY = timedelta(seconds=60)
 OUTAGE_PAUSE = timedelta(seconds=2)
+LAST_OUTAGE_PAUSE = timedelta(seconds=30)
+HOLD = timedelta(seconds=60)
+"""How long a message in hand stays hidden beyond the next try."""
+
+HOLD_LIMIT = timedelta(hours=6)
+"""Longest time a message is kept in hand; a queue may not hide one for ever."""
 
 
 class Stop:
@@ -83,7 +92,7 @@ def run(inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock) -> None:
             if stop.is_asked():
                 inbox.release(delivery)
             else:
-                deliver(delivery, inbox, handle, clock=clock)
+                deliver(delivery, inbox, handle, stop=stop, clock=clock)
 
 
 def run_many(inbox: Inbox, handle: Handler, *, slots: int, stop: Stop, clock: Clock) -> None:
@@ -106,8 +115,18 @@ def run_many(inbox: Inbox, handle: Handler, *, slots: int, stop: Stop, clock: Cl
         raise bugs[0]
 
 
-def deliver(delivery: Delivery, inbox: Inbox, handle: Handler, *, clock: Clock) -> None:
+def deliver(delivery: Delivery, inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock) -> None:
     """Handle one delivery, and delete it unless it deserves another try."""
+    try:
+        _deliver(delivery, inbox, handle, stop=stop, clock=clock)
+    except OutageError:
+        # What was to be done is done; the message comes back, and every handler bears that.
+        log.warning("the queue cannot be reached", extra={"queue": inbox.queue.value})
+
+
+def _deliver(
+    delivery: Delivery, inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock
+) -> None:
     try:
         message = Message.from_json(delivery.body)
     except MalformedMessageError as error:
@@ -120,7 +139,7 @@ def deliver(delivery: Delivery, inbox: Inbox, handle: Handler, *, clock: Clock) 
         return
     with context(job_id=message.job_id, kind=message.kind.value):
         try:
-            handle(message, delivery)
+            _handle_through_outages(message, delivery, inbox, handle, stop=stop, clock=clock)
         except TemporaryError as error:
             backoff = min(FIRST_RETRY * 2 ** min(delivery.received - 1, 6), LAST_RETRY)
             delay = backoff if error.retry_after is None else error.retry_after
@@ -129,9 +148,47 @@ def deliver(delivery: Delivery, inbox: Inbox, handle: Handler, *, clock: Clock) 
                 extra={"reason": str(error), "received": delivery.received},
             )
             inbox.release(delivery, delay)
-            if isinstance(error, OutageError):
-                clock.sleep(OUTAGE_PAUSE.total_seconds())
+            return
+        except MalformedMessageError as error:
+            log.exception("a message that does not fit was buried")
+            inbox.bury(delivery, str(error))
             return
         except PermanentError as error:
             log.warning("a message asks for what cannot be done", extra={"reason": str(error)})
         inbox.done(delivery)
+
+
+def _handle_through_outages(
+    message: Message,
+    delivery: Delivery,
+    inbox: Inbox,
+    handle: Handler,
+    *,
+    stop: Stop,
+    clock: Clock,
+) -> None:
+    """Handle the message as often as outages make it necessary, while it is ours to hold."""
+    pause, until = OUTAGE_PAUSE, clock.now() + HOLD_LIMIT
+    while True:
+        try:
+            handle(message, delivery)
+        except OutageError as error:
+            wait = max(pause, min(error.retry_after or pause, LAST_OUTAGE_PAUSE))
+            log.warning("an outage is waited out", extra={"reason": str(error)})
+            if stop.is_asked() or clock.now() + wait > until:
+                raise
+            _hide(delivery, inbox, wait + HOLD)
+            clock.sleep(wait.total_seconds())
+            if stop.is_asked():
+                raise
+        else:
+            return
+        pause = min(pause * 2, LAST_OUTAGE_PAUSE)
+
+
+def _hide(delivery: Delivery, inbox: Inbox, duration: timedelta) -> None:
+    """Keep the message ours; raises LostLeaseError where it is not any more."""
+    try:
+        inbox.extend(delivery, duration)
+    except OutageError:
+        log.warning("the queue cannot be reached", extra={"queue": inbox.queue.value})

@@ -1,6 +1,6 @@
 """The application: one blueprint per feature, guarded, with its headers and its errors."""
 
-from flask import Flask
+from flask import Flask, request
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -72,7 +72,7 @@ def create_app(settings: Settings, outside: Outside, mailbox: Mailbox | None = N
     register_security(app, settings)
     csrf = CSRFProtect(app)
     app.before_request(lambda: enforce(app))
-    app.before_request(csrf.protect)
+    app.before_request(lambda: _protect(csrf))
     for blueprint in FEATURES:
         app.register_blueprint(blueprint)
     if mailbox is not None:
@@ -88,3 +88,9 @@ def create_app(settings: Settings, outside: Outside, mailbox: Mailbox | None = N
         inner = ProxyFix(inner, x_for=proxies, x_proto=proxies)
     app.wsgi_app = RequestIds(inner)  # type: ignore[method-assign]  # Flask's own way to wrap it
     return app
+
+
+def _protect(csrf: CSRFProtect) -> None:
+    """Ask for the form's token.  What no route takes is answered with 404 or 405, not with this."""
+    if request.endpoint is not None:
+        csrf.protect()

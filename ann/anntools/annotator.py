@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ann.anntools.io.batches import Lines
 from ann.anntools.kernel import structures as c
 from ann.anntools.kernel.binding import kernel
+from ann.anntools.kernel.gene_tables import GeneTables
 from ann.anntools.kernel.plan import Plan
 from ann.anntools.kernel.records import Reject, contig_runs, scan
+from ann.anntools.kernel.rooms import Rooms
 from ann.anntools.sources.genes import Answers, Consequences
 from ann.anntools.sources.resolved import ID_KEY
 from ann.anntools.store.container import Array
@@ -26,8 +29,11 @@ TABLE_ANN = (
 _SCRATCH = 1 << 18
 _ENTRIES = 1 << 12
 # Room at first; a batch that needs more is rendered again from the record that did not fit.
-_GROWTH = 2
 _RECORD_ROOM = 700
+
+_I64 = np.dtype(np.int64)
+_U8 = np.dtype(np.uint8)
+_U32 = np.dtype(np.uint32)
 
 I64 = npt.NDArray[np.int64]
 
@@ -73,6 +79,7 @@ class Annotator:
         self._numbers = {name: number for number, name in enumerate(plan.contigs)}
         self._table = table
         self._kernel = kernel()
+        self._genes = GeneTables(consequences.genes.container) if consequences else None
         self._local = threading.local()
         self._slots = sum(
             column.key != ID_KEY
@@ -92,21 +99,26 @@ class Annotator:
                 names += [name for name, column in pairs if column.key != ID_KEY]
         return "\t".join(names).encode() + b"\n"
 
-    def annotate(self, first_line: int, text: bytes) -> Batch:
-        """Annotate the lines of a batch, which ends with a newline."""
-        found = scan(text, first_line, self._columns)
+    def annotate(self, lines: Lines) -> Batch:
+        """Annotate a batch; its texts are overwritten when this thread annotates the next one."""
+        if not hasattr(self._local, "rooms"):
+            self._local.rooms = Rooms()
+            self._local.hints, self._local.stamps = self._plan.hints()
+        rooms: Rooms = self._local.rooms
+        text = lines.text
+        found = scan(lines, self._columns, rooms)
         records = found.records
-        runs, unannotated = self._name_contigs(text, records)
-        job, kept = self._job(text, records, found.alleles)
+        runs, unannotated = self._name_contigs(text, records, rooms)
+        job, kept = self._job(text, records, found.alleles, rooms)
         if self._kernel.anntools_resolve(job):
             raise AssertionError("the kernel found more alleles than it had counted")
-        answers = self._settle(job, kept, text, records)
-        out, table = self._render(job, kept, len(text), len(records))
+        answers = self._settle(job, kept, text, records, rooms)
+        out, table = self._render(job, len(text), len(records), rooms)
         return Batch(
             out[: job.out_used].data,
             table[: job.table_used].data,
-            records["begin"],
-            records["stop"],
+            records["begin"].copy(),
+            records["stop"].copy(),
             kept["stops"],
             tuple(runs),
             found.rejects,
@@ -116,23 +128,25 @@ class Annotator:
             answers,
         )
 
-    def _name_contigs(self, text: bytes, records: Array) -> tuple[list[tuple[bytes, int]], int]:
+    def _name_contigs(
+        self, text: bytes, records: Array, rooms: Rooms
+    ) -> tuple[list[tuple[bytes, int]], int]:
         runs, unannotated = [], 0
-        for name, first, stop in contig_runs(text, records):
+        for name, first, stop in contig_runs(text, records, rooms):
             number = self._numbers.get(self._contig_of(name) or "", -1)
             records["contig"][first:stop] = number
             unannotated += (stop - first) if number < 0 else 0
             runs.append((name, stop - first))
         return runs, unannotated
 
-    def _job(self, text: bytes, records: Array, alleles: int) -> tuple[c.Job, dict[str, Any]]:
+    def _job(
+        self, text: bytes, records: Array, alleles: int, rooms: Rooms
+    ) -> tuple[c.Job, dict[str, Any]]:
         plan = self._plan
-        if not hasattr(self._local, "hints"):
-            self._local.hints, self._local.stamps = plan.hints()
         sources = len(plan.resolved)
         kept: dict[str, Any] = {
-            "alleles": np.empty(alleles, c.ALLELE),
-            "rows": np.empty(alleles * max(1, plan.allele_sources), np.int64),
+            "alleles": rooms.get("alleles", alleles, c.ALLELE),
+            "values": rooms.get("values", alleles * plan.values, _U32),
             "stops": np.empty(len(records), np.int64),
             "slots": np.zeros(2 * max(1, self._slots + 1), np.int64),
             "hits": np.zeros(max(1, sources), np.int64),
@@ -147,13 +161,14 @@ class Annotator:
             record_count=len(records),
             alleles=c.address(kept["alleles"]),
             allele_count=alleles,
-            rows=c.address(kept["rows"]),
+            values=c.address(kept["values"]),
             sources=plan.sources,
             source_count=sources,
-            allele_source_count=plan.allele_sources,
+            value_count=plan.values,
             sequences=plan.sequences,
             contigs=len(plan.contigs),
             hints=self._local.hints,
+            genes=ctypes.pointer(self._genes.struct) if self._genes else None,
             stops=c.address(kept["stops"]),
             slots=c.address(kept["slots"]),
             slot_count=self._slots,
@@ -164,13 +179,15 @@ class Annotator:
         )
         return job, kept
 
-    def _settle(self, job: c.Job, kept: dict[str, Any], text: bytes, records: Array) -> int:
+    def _settle(
+        self, job: c.Job, kept: dict[str, Any], text: bytes, records: Array, rooms: Rooms
+    ) -> int:
         """Have the routine answer for the pairs the kernel leaves to it; how many there were."""
         if self._consequences is None:
             return 0
         room = max(256, int(job.allele_count))
         while True:
-            pairs = np.empty((room, 2), np.int64)
+            pairs = rooms.get("pairs", 2 * room, _I64).reshape(-1, 2)
             job.pairs, job.pair_room = c.address(pairs), room
             count = int(self._kernel.anntools_pairs(job))
             if count <= room:
@@ -189,24 +206,24 @@ class Annotator:
         job.intergenic_rank = self._consequences.intergenic_rank
         return count
 
-    def _render(
-        self, job: c.Job, kept: dict[str, Any], size: int, records: int
-    ) -> tuple[Array, Array]:
-        out = np.empty(size + records * _RECORD_ROOM + _SCRATCH, np.uint8)
-        table = np.empty(len(out) if self._table else 0, np.uint8)
-        scratch, entries = _SCRATCH, _ENTRIES
+    def _render(self, job: c.Job, size: int, records: int, rooms: Rooms) -> tuple[Array, Array]:
+        wanted = size + records * _RECORD_ROOM + _SCRATCH
+        out = rooms.get("out", wanted, _U8)
+        table = rooms.get("table", wanted if self._table else 0, _U8)
+        scratch = rooms.get("scratch", _SCRATCH, _U8)
+        entries = rooms.get("entries", _ENTRIES * c.ENTRY_BYTES, _U8)
+        ordered = rooms.get("sorted", _ENTRIES * c.ENTRY_BYTES, _U8)
         while True:
-            kept["scratch"] = np.empty(scratch, np.uint8)
-            kept["entries"] = np.empty((2, entries * c.ENTRY_BYTES), np.uint8)
             job.out, job.out_room = c.address(out), len(out)
             job.table, job.table_room = c.address(table), len(table)
-            job.scratch, job.scratch_room = c.address(kept["scratch"]), scratch
-            job.entries = c.address(kept["entries"][0])
-            job.sorted = c.address(kept["entries"][1])
-            job.entry_room = entries
+            job.scratch, job.scratch_room = c.address(scratch), len(scratch)
+            job.entries, job.sorted = c.address(entries), c.address(ordered)
+            job.entry_room = len(entries) // c.ENTRY_BYTES
             if not self._kernel.anntools_render(job):
                 return out, table
-            out = np.concatenate([out, np.empty(len(out) * (_GROWTH - 1), np.uint8)])
+            # Something did not fit: go on from that record with more room for everything.
+            out = rooms.grow("out", job.out_used)
             if self._table:
-                table = np.concatenate([table, np.empty(len(table) * (_GROWTH - 1), np.uint8)])
-            scratch, entries = scratch * _GROWTH, entries * _GROWTH
+                table = rooms.grow("table", job.table_used)
+            scratch, entries = rooms.grow("scratch", 0), rooms.grow("entries", 0)
+            ordered = rooms.grow("sorted", 0)

@@ -15,7 +15,7 @@ from ann.anntools.assembly.contigs import canonical, is_mitochondrial
 from ann.anntools.assembly.detect import Detected, detect, serves_mitochondrion
 from ann.anntools.build.bundled import ensure
 from ann.anntools.errors import InputError
-from ann.anntools.io.batches import line_batches
+from ann.anntools.io.batches import Lines, line_batches
 from ann.anntools.io.header import Header, HeaderReader, modernise, parse_header
 from ann.anntools.io.inflate import inflated_blocks
 from ann.anntools.io.outputs import OutputNames, OutputSet
@@ -36,7 +36,6 @@ from ann.anntools.store.sequence import SequenceReader
 from ann.anntools.version import VERSION
 
 Progress = Callable[[int, float], None]
-Numbered = tuple[int, bytes]
 
 _READ = 1 << 20
 _PEEK = 200
@@ -138,7 +137,7 @@ class Run:
         self._write_reports(summary, tally.rejects)
         return summary
 
-    def _open(self, files: ExitStack, pool: Executor | None) -> tuple[Header, Iterator[Numbered]]:
+    def _open(self, files: ExitStack, pool: Executor | None) -> tuple[Header, Iterator[Lines]]:
         pieces = self._pieces(files, pool)
         reader = HeaderReader(self._limits)
         found = None
@@ -156,11 +155,11 @@ class Run:
         submit, ahead = (pool.submit, 2 * self._threads) if pool else (at_once, 0)
         return inflated_blocks(file, self._limits, self._meter, submit, ahead)
 
-    def _assembly(self, header: Header, first: Numbered | None) -> Detected:
+    def _assembly(self, header: Header, first: Lines | None) -> Detected:
         if self._options.assembly != "detect":
             found = Detected(self._options.assembly, "option")
         else:
-            seen = _contigs_of(first[1]) if first else []
+            seen = _contigs_of(first.text) if first else []
             found = detect(header.meta, header.lengths, [*header.contigs, *seen])
         if found.assembly == "NCBI36":
             raise InputError(
@@ -194,14 +193,14 @@ class Run:
         self,
         head: bytes,
         annotator: Annotator,
-        batches: Iterator[Numbered],
+        batches: Iterator[Lines],
         pool: Executor | None,
     ) -> _Tally:
         tally = _Tally()
         compressed = self._names.compressed
 
-        def work(numbered: Numbered) -> Packed:
-            return pack(annotator.annotate(*numbered), compressed=compressed)
+        def work(lines: Lines) -> Packed:
+            return pack(annotator.annotate(lines), compressed=compressed)
 
         with ResultWriter(self._names, self._outputs, table=self._options.tables) as writer:
             writer.start(head, annotator.table_header())
@@ -217,8 +216,8 @@ class Run:
         sorter = Sorter(self._outputs.work, header.columns, list(header.contigs))
         with ExitStack() as files:
             _, batches = self._open(files, pool)
-            for number, text in batches:
-                sorter.add(number, text)
+            for lines in batches:
+                sorter.add(lines)
         return sorter.finish()
 
     def _write_reports(self, summary: Summary, rejects: list[Reject]) -> None:
@@ -233,7 +232,7 @@ class Run:
         path(self._names.provenance).write_text(text, encoding="utf-8")
 
 
-def _chained(first: Numbered | None, rest: Iterator[Numbered]) -> Iterator[Numbered]:
+def _chained(first: Lines | None, rest: Iterator[Lines]) -> Iterator[Lines]:
     if first is not None:
         yield first
     yield from rest

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, partial
 
 from gas.adapters.aws_client import AwsClients
@@ -17,6 +18,9 @@ from gas.adapters.sqs import SQSInbox
 from gas.config import Settings
 from gas.domain.message import Queue
 from gas.ports import Clock
+
+DEAD_POLL = timedelta(seconds=1)
+"""A sweep does not wait for dead letters; but a poll of nought asks only some of SQS's servers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,8 @@ def connect_aws(settings: Settings, clock: Clock) -> AwsOutside:
 
     @cache
     def inbox(queue: Queue, *, dead: bool = False) -> SQSInbox:
-        return SQSInbox(sqs, names, queue, poll=settings.poll, visibility=settings.lease, dead=dead)
+        poll = min(settings.poll, DEAD_POLL) if dead else settings.poll
+        return SQSInbox(sqs, names, queue, poll=poll, visibility=settings.lease, dead=dead)
 
     return AwsOutside(
         jobs=DynamoDBJobs(dynamodb, names, pages=PageTokens(settings.secret_key), clock=clock),

@@ -19,11 +19,13 @@ from botocore.exceptions import (
     FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
+    MetadataRetrievalError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
     ResponseStreamingError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from gas.domain.errors import ConfigurationError, GasError, OutageError
 
@@ -94,10 +96,12 @@ OPERATORS = frozenset(
 """Error codes that only an operator can mend."""
 
 UNREACHED = (
+    BotoConnectionError,
     HTTPClientError,
     IncompleteReadError,
     ResponseStreamingError,
     CredentialRetrievalError,
+    MetadataRetrievalError,
     FlexibleChecksumError,
 )
 UNSET = (NoCredentialsError, PartialCredentialsError, NoRegionError)

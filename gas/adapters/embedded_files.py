@@ -39,7 +39,7 @@ class EmbeddedFiles:
         redirect_to: str | None,
     ) -> UploadForm:
         permit = Permit(
-            key=key, content_type=content_type, max_bytes=max_bytes, redirect_to=redirect_to or ""
+            key=key, content_type=content_type, max_bytes=max_bytes, redirect_to=redirect_to
         )
         return self._forms.form(self._bucket, permit, expires_in)
 

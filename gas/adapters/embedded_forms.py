@@ -27,7 +27,7 @@ class Permit:
     key: str
     content_type: str
     max_bytes: int
-    redirect_to: str
+    redirect_to: str | None
 
 
 class Forms:
@@ -42,7 +42,7 @@ class Forms:
     def form(self, bucket: str, permit: Permit, expires_in: timedelta) -> UploadForm:
         """A form that allows exactly that."""
         fields = {"key": permit.key, "Content-Type": permit.content_type}
-        if permit.redirect_to:
+        if permit.redirect_to is not None:
             fields["success_action_redirect"] = permit.redirect_to
         policy = pack(
             json.dumps(
@@ -74,7 +74,7 @@ class Forms:
             key=given["key"],
             content_type=given["Content-Type"],
             max_bytes=allowed["max_bytes"],
-            redirect_to=given.get("success_action_redirect", ""),
+            redirect_to=given.get("success_action_redirect"),
         )
 
     def link(self, bucket: str, key: str, *, file_name: str, expires_in: timedelta) -> str:

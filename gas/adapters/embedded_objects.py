@@ -103,6 +103,7 @@ class ObjectStore:
                 micros(now),
                 *(bucket, key),
             )
+        new.in_doubt = False
         return ObjectInfo(
             key=key, size=new.size, etag=etag, version_id=new.version_id, modified_at=now
         )
@@ -218,6 +219,7 @@ class NewObject:
     def __init__(self, folder: Path) -> None:
         self.version_id = secrets.token_hex(16)
         self.size = 0
+        self.in_doubt = False
         self._path = folder / self.version_id
         self._digest = hashlib.md5(usedforsecurity=False)
         self._file = self._path.open("xb", buffering=0)
@@ -240,13 +242,15 @@ class NewObject:
     def settle(self, path: Path) -> None:
         """Bring the bytes to the disk under their final name too."""
         os.fsync(self._file.fileno())
+        self.in_doubt = True
         path.hardlink_to(self._path)
         _sync_folder(path.parent)
 
     def close(self) -> None:
-        """Drop the name under `new`: by now the object is published, or shall not be."""
-        with suppress(OSError):
-            self._path.unlink()
+        """Drop the name under `new`, unless only a sweep can tell whether it was published."""
+        if not self.in_doubt:
+            with suppress(OSError):
+                self._path.unlink()
         self._file.close()
 
 

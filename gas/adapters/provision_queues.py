@@ -39,7 +39,7 @@ def provision_queues(
     for queue in Queue:
         wanted = {
             names.undelivered(queue): _undelivered(names, queue),
-            names.dead_letters(queue): _dead_letters(names, queue),
+            names.dead_letters(queue): _kept(KEPT_DEAD),
             names.queue(queue): _main(names, queue, settings),
         }
         for name, attributes in wanted.items():
@@ -137,16 +137,6 @@ def _main(names: Names, queue: Queue, settings: Settings) -> Attributes:
             {"deadLetterTargetArn": dead, "maxReceiveCount": settings.max_receives}
         ),
         "Policy": _from_topics(names, names.queue(queue), queue),
-    }
-
-
-def _dead_letters(names: Names, queue: Queue) -> Attributes:
-    source = names.queue_arn(names.queue(queue))
-    return {
-        **_kept(KEPT_DEAD),
-        "RedriveAllowPolicy": json.dumps(
-            {"redrivePermission": "byQueue", "sourceQueueArns": [source]}
-        ),
     }
 
 

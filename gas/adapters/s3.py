@@ -97,17 +97,15 @@ class S3Files:
 
     def download(self, info: ObjectInfo, to: Path) -> None:
         found = self.head(info.key, info.version_id)
-        changed = ObjectChangedError(f"object {info.key} is not the one that was submitted")
         if (found.etag, found.size) != (info.etag, info.size):
-            raise changed
-        # Parts are fetched on condition of the ETag, so that even in a bucket without versions
-        # an object replaced half-way is noticed.
-        with translated({**_missing(info.key), "PreconditionFailed": changed, "412": changed}):
+            raise ObjectChangedError(f"object {info.key} is not the one that was submitted")
+        # What was just looked at is what is fetched: a version's bytes never change.
+        with translated(_missing(info.key)):
             self._client.download_file(
                 Bucket=self._bucket,
                 Key=info.key,
                 Filename=str(to),
-                ExtraArgs=_version(info.version_id),
+                ExtraArgs=_version(found.version_id),
                 Config=TRANSFER,
             )
         if to.stat().st_size != info.size:

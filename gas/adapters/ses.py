@@ -53,8 +53,9 @@ class SESMailer:
         message["X-GAS-Mail-Id"] = mail.mail_id
         # Out-of-office programs do not answer what says this of itself (RFC 3834).
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(mail.text)
-        message.add_alternative(mail.html, subtype="html")
+        # Seven bits, because not every server on the way takes eight.
+        message.set_content(mail.text, cte="quoted-printable")
+        message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
         return message.as_bytes()
 
 

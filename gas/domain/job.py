@@ -303,6 +303,8 @@ class Job:
             )
 
     def _stored(self, storage: Storage) -> "Job":
+        if self.status is not Status.COMPLETED:
+            raise IllegalMoveError(f"job {self.job_id} is {self.status}: it has no result to store")
         return self if self.storage is storage else self._moved(storage=storage)
 
     def _moved(self, *, status: Status | None = None, storage: Storage | None = None) -> "Job":

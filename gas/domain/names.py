@@ -63,6 +63,11 @@ def result_key(prefix: str, user_id: str, job_id: str, attempt: int, file_name: 
     return f"{prefix}/{user_id}/{job_id}~{attempt}~{key_name(file_name)}"
 
 
+def job_id_of(key: str) -> str:
+    """The job an input's or a result's key belongs to."""
+    return key.rpartition("/")[2].partition("~")[0]
+
+
 def attachment(file_name: str) -> str:
     """A Content-Disposition header value (RFC 6266, RFC 8187) that downloads under this name."""
     shown = display_name(file_name)

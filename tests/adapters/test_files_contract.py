@@ -90,3 +90,38 @@ def test_a_link_names_its_object(world: World, tmp_path: Path) -> None:
     _put(world, tmp_path, b"here")
     link = world.files.link(KEY, file_name="s.vcf", expires_in=timedelta(minutes=5))
     assert "job-1~sample.vcf" in link.replace("%7E", "~")
+
+
+def test_a_deleted_object_leaves_none_of_its_versions(world: World, tmp_path: Path) -> None:
+    first = _put(world, tmp_path, b"first")
+    second = _put(world, tmp_path, b"other")
+    _put(world, tmp_path, b"longer name", f"{KEY}.gz")
+    world.files.delete(KEY)
+    for info in (first, second):
+        with pytest.raises((ObjectNotFoundError, ObjectChangedError)):
+            world.files.download(info, tmp_path / "copy")
+    assert [info.key for info in world.files.keys("gas/")] == [f"{KEY}.gz"]
+
+
+def test_the_time_of_an_object_is_about_now(world: World, tmp_path: Path) -> None:
+    before = world.clock.now()
+    info = _put(world, tmp_path, b"here")
+    assert abs(info.modified_at - before) < timedelta(minutes=5)
+    assert info.modified_at.tzinfo is not None
+
+
+def test_a_version_is_found_by_its_id(world: World, tmp_path: Path) -> None:
+    info = _put(world, tmp_path, b"here")
+    assert world.files.head(KEY, info.version_id) == info
+    with pytest.raises(ObjectNotFoundError):
+        world.files.head("gas/ada/other", info.version_id)
+
+
+def test_an_object_written_twice_is_listed_once_with_the_newest_bytes(
+    world: World, tmp_path: Path
+) -> None:
+    _put(world, tmp_path, b"first")
+    newest = _put(world, tmp_path, b"another")
+    found = [(info.key, info.size, info.etag) for info in world.files.keys("gas/ada/")]
+    assert found == [(KEY, 7, newest.etag)]
+    assert world.files.read(KEY, length=100) == b"another"

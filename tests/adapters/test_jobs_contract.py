@@ -16,7 +16,7 @@ from gas.domain.errors import (
 from gas.domain.job import Failure, Fault, Job, Progress, Status
 from gas.domain.message import Kind, Message
 from tests.adapters.worlds import World
-from tests.builders import LEASE, a_completed_job, a_job, a_message, an_outcome
+from tests.builders import LEASE, NOW, a_completed_job, a_job, a_message, an_outcome
 
 SECOND = timedelta(seconds=1)
 
@@ -234,3 +234,59 @@ def test_a_message_already_in_the_outbox_may_be_written_again(world: World) -> N
     world.jobs.add(before := a_job(), a_message())
     world.jobs.move(before, before.claim(world.clock.now(), LEASE, "one"), a_message())
     assert _pending(world) == [a_message()]
+
+
+def test_a_moment_keeps_its_microseconds(world: World) -> None:
+    moment = NOW + timedelta(microseconds=123_457)
+    world.jobs.add(job := a_job(submitted_at=moment))
+    running = job.claim(moment + timedelta(microseconds=1), LEASE, "one")
+    world.jobs.move(job, running)
+    world.jobs.renew(running, moment + timedelta(microseconds=3))
+    stored = world.jobs.get("job-1")
+    assert stored == replace(running, leased_until=moment + timedelta(microseconds=3))
+
+
+def test_progress_reported_since_it_was_read_survives_a_hand_back(world: World) -> None:
+    running = _running(world)
+    world.jobs.renew(running, NOW + LEASE * 9)
+    world.jobs.report(running, Progress(records=7, fraction=0.5))
+    world.jobs.move(running, running.hand_back(NOW, 1))
+    stored = world.jobs.get("job-1")
+    assert (stored.leased_until, stored.progress) == (NOW, Progress(records=7, fraction=0.5))
+
+
+def test_a_new_run_starts_without_the_last_ones_progress(world: World) -> None:
+    running = _running(world)
+    again = running.claim(world.clock.now() + LEASE * 2, LEASE, "two")
+    world.jobs.report(running, Progress(records=7, fraction=0.5))
+    world.jobs.move(running, again)
+    assert world.jobs.get("job-1") == again
+
+
+def test_the_last_page_leads_nowhere_even_when_it_is_full(world: World) -> None:
+    for number in range(4):
+        world.jobs.add(a_job(f"job-{number}", submitted_at=NOW + number * SECOND))
+    first = world.jobs.of_user("ada", limit=2)
+    assert first.next_token is not None
+    assert world.jobs.of_user("ada", limit=2, token=first.next_token).next_token is None
+    assert world.jobs.of_user("bob", limit=2).next_token is None
+    assert not world.jobs.of_user("bob", limit=2).jobs
+
+
+def test_deleting_a_job_that_is_gone_is_no_error(world: World) -> None:
+    world.jobs.delete(a_job())
+
+
+def test_jobs_of_one_moment_are_each_listed_once(world: World) -> None:
+    ids = {f"job-{number}" for number in range(5)}
+    for job_id in ids:
+        world.jobs.add(a_job(job_id))
+    first = world.jobs.of_user("ada", limit=3)
+    rest = world.jobs.of_user("ada", limit=3, token=first.next_token)
+    assert rest.next_token is None
+    assert {job.job_id for job in (*first.jobs, *rest.jobs)} == ids
+
+
+def test_a_user_without_jobs_has_an_empty_page(world: World) -> None:
+    page = world.jobs.of_user("nobody", limit=3)
+    assert (list(page.jobs), page.next_token) == ([], None)

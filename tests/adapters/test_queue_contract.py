@@ -135,3 +135,22 @@ def test_an_old_receipt_cannot_finish_somebody_elses_delivery(world: World) -> N
     inbox.done(second)
     world.pass_time(world.visibility + SECOND)
     assert not inbox.receive()
+
+
+def test_of_many_receivers_at_once_each_message_has_one(world: World) -> None:
+    ids = {f"job-{number}" for number in range(8)}
+    for job_id in ids:
+        world.topics.publish(a_message(job_id))
+    received = [_one(world.inbox(Queue.ANNOTATE)) for _ in ids]
+    assert {Message.from_json(delivery.body).job_id for delivery in received} == ids
+    assert not world.inbox(Queue.ANNOTATE).receive()
+
+
+def test_a_released_message_may_still_be_finished(world: World) -> None:
+    inbox = world.inbox(Queue.ANNOTATE)
+    world.topics.publish(a_message())
+    delivery = _one(inbox)
+    inbox.release(delivery, SECOND)
+    inbox.done(delivery)
+    world.pass_time(2 * SECOND)
+    assert not inbox.receive()

@@ -29,3 +29,11 @@ def test_expired_uploads_are_listed(world: World) -> None:
     world.uploads.add(an_upload("new", expires_at=NOW + timedelta(days=1)))
     expired = world.uploads.expired(NOW + timedelta(hours=1))
     assert [upload.upload_id for upload in expired] == ["old"]
+
+
+def test_an_upload_keeps_its_microseconds(world: World) -> None:
+    upload = an_upload(expires_at=NOW + timedelta(microseconds=123_457))
+    world.uploads.add(upload)
+    assert world.uploads.get("job-1") == upload
+    assert not list(world.uploads.expired(upload.expires_at))
+    assert list(world.uploads.expired(upload.expires_at + timedelta(microseconds=1))) == [upload]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.measure import merge, table
 
-GROUPS = {"job": "tests.bench.job"}
+GROUPS = {"job": "tests.bench.job", "embedded": "tests.bench.embedded"}
 """First word of the names, and the module whose `measure(only)` yields them."""
 
 RESULTS = Path(".bench/results.json")

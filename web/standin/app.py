@@ -21,18 +21,24 @@ from web.standin.grants import ALGORITHM, KEY_ID, TOKEN_TIME, StandIn
 from web.standin.people import DEMO_PEOPLE, Person, another
 
 
-def create_standin(settings: Settings, clock: Clock) -> Flask:
-    """The stand-in as an application; raises ConfigurationError unless all is on loopback."""
+def check_local(settings: Settings) -> None:
+    """Raise ConfigurationError unless every configured endpoint is on loopback."""
     if not settings.is_local:
         raise ConfigurationError(
             "the stand-in for Globus Auth lets anybody be anybody: it serves only where every "
             "configured address is on loopback"
         )
+
+
+def create_standin(settings: Settings, clock: Clock) -> Flask:
+    """The stand-in as an application; raises ConfigurationError unless all is on loopback."""
+    check_local(settings)
     app = Flask("web", template_folder="templates", static_folder="static")
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     app.config["MAX_CONTENT_LENGTH"] = 65536
     Bootstrap5(app)
     standin = StandIn(settings, clock)
+    app.extensions["standin"] = standin
     _serve_discovery(app, standin)
     _serve_sign_in(app, standin)
     _serve_tokens(app, standin)

@@ -63,6 +63,15 @@ def refusal(error: Exception) -> Answer | None:
     return None
 
 
+def broken() -> Answer:
+    """The answer where the fault is ours."""
+    return _xml(
+        RefusalError(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", "The store failed. Try again."
+        )
+    )
+
+
 def _xml(error: RefusalError) -> Answer:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'

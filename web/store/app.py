@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from gas.adapters.embedded_forms import Forms
 from gas.adapters.embedded_objects import ObjectStore
-from web.store.answers import Answer, RefusalError, refusal, text
+from web.store.answers import Answer, RefusalError, broken, refusal, text
 from web.store.receive import receive
 from web.store.send import send
 
@@ -44,12 +44,12 @@ def create_store(*, store: ObjectStore, forms: Forms, base_url: str) -> Applicat
         try:
             answer = _answer(environ, store=store, forms=forms)
         except Exception as error:
-            known = refusal(error)
-            if known is None:
+            answer = refusal(error) or broken()
+            if answer.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+                # Not left to gunicorn, whose own line would name the address, which is a secret.
                 log.exception("a request to the store failed")
-                raise
-            log.info("a request was refused", extra={"status": known.status.value})
-            answer = known
+            else:
+                log.info("a request was refused", extra={"status": answer.status.value})
         headers = {**ALWAYS, **_cors(environ, origin), **answer.headers}
         if answer.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
             headers["Content-Length"] = str(answer.length)

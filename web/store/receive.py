@@ -159,7 +159,7 @@ def _store(events: Iterator[Event], bucket: str, permit: Permit, store: ObjectSt
 
 def _accepted(bucket: str, permit: Permit, info: ObjectInfo) -> Answer:
     etag = f'"{info.etag}"'
-    if not permit.redirect_to:
+    if permit.redirect_to is None:
         return Answer(status=HTTPStatus.NO_CONTENT, headers={"ETag": etag})
     back = urlsplit(permit.redirect_to)
     told = urlencode({"bucket": bucket, "key": info.key, "etag": etag})

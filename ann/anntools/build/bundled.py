@@ -1,6 +1,7 @@
 """The bundled tables, compiled."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -71,22 +72,28 @@ def ensure(root: Path, assembly: str) -> Path:
     return home / wanted
 
 
-def compile_bundle(root: Path, assembly: str) -> None:
-    """Compile the bundled tables of GRCh37 or GRCh38 and let `current` point to them."""
+def compile_bundle(root: Path, assembly: str, *, switch: bool = True) -> None:
+    """Compile the bundled tables of GRCh37 or GRCh38; `switch` makes them the current ones."""
     if assembly not in ASSEMBLIES:
         raise ReferenceUnusableError(
             f"nothing is bundled for {assembly}; assemblies with a reference: "
             f"{', '.join(ASSEMBLIES)}"
         )
-    with ReferenceWriter(root, assembly, release_id(), LENGTHS[assembly]) as writer:
-        add_bundled(writer, assembly)
+    writer = ReferenceWriter(root, assembly, release_id(), LENGTHS[assembly], switch=switch)
+    with writer:
+        for add in _adders(assembly).values():
+            add(writer, assembly)
 
 
-def add_bundled(
-    writer: ReferenceWriter, assembly: str, without: frozenset[str] = frozenset()
-) -> None:
-    """Add the bundled sources except those named in `without` to a reference being written."""
-    adders = {
+def names(assembly: str) -> frozenset[str]:
+    """What the bundled sources of an assembly are called."""
+    return frozenset(_adders(assembly))
+
+
+def _adders(assembly: str) -> dict[str, Callable[[ReferenceWriter, str], None]]:
+    if assembly not in ASSEMBLIES:
+        return {}
+    adders: dict[str, Callable[[ReferenceWriter, str], None]] = {
         "rCRS": _add_sequence,
         "transcripts": _add_transcripts,
         "genes": _add_genes,
@@ -94,9 +101,13 @@ def add_bundled(
     }
     if assembly == "GRCh38":
         adders |= {"mane": _add_mane, "clinvar": _add_clinvar}
-    for name, add in adders.items():
-        if name not in without:
-            add(writer, assembly)
+    return adders
+
+
+def hgnc_ids() -> dict[str, str]:
+    """HGNC ids by Ensembl gene id."""
+    found = {row.gene_id: row.hgnc_id for row in load.mane()}
+    return found | {gene.gene_id: gene.hgnc_id for gene in load.mitochondrial_genes()}
 
 
 def _add_sequence(writer: ReferenceWriter, _assembly: str) -> None:
@@ -120,8 +131,7 @@ def _add_transcripts(writer: ReferenceWriter, assembly: str) -> None:
 
 def _add_genes(writer: ReferenceWriter, assembly: str) -> None:
     table = f"genes_{assembly}"
-    hgnc = {row.gene_id: row.hgnc_id for row in load.mane()}
-    hgnc |= {gene.gene_id: gene.hgnc_id for gene in load.mitochondrial_genes()}
+    hgnc = hgnc_ids()
     info = source_info("genes", "Genes", table, load.MANE, load.MITOCHONDRIAL_GENES)
     intervals = writer.intervals(info, (GENE, GENE_ID, HGNC))
     for gene in load.genes(assembly):

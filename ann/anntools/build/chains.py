@@ -19,10 +19,10 @@ def publish_chain(
 ) -> None:
     """Compile a chain file as the release in use of the assembly that it lifts from."""
     with ReferenceWriter(root, lift_from, release_id, LENGTHS[lift_from]) as writer:
-        writer.chain(info, _canonical_blocks(path, lift_from, lift_to))
+        writer.chain(info, canonical_blocks(path, lift_from, lift_to))
 
 
-def _canonical_blocks(path: Path, lift_from: str, lift_to: str) -> Iterator[AlignedBlock]:
+def canonical_blocks(path: Path, lift_from: str, lift_to: str) -> Iterator[AlignedBlock]:
     """Blocks between chromosomes; those with the mitochondrion are of other sequences."""
     found = 0
     for block in read_chain(path):

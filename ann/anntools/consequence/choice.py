@@ -1,9 +1,9 @@
 """Which of the equal placements of an indel its terms are read at.
 
-The altered sequence is the same wherever in a repeat an indel is written, so the least disruptive
-place tells what it does (decision 120): (1) inside an intron but clear of the two bases at either
-end, (2) inside an exon, its borders included for an insertion, (3) elsewhere in an intron, (4)
-across a border. Among equals the most 3' one along the transcript.
+The altered sequence is the same wherever in a repeat an indel is written, so one order of places
+decides (decision 120): (1) inside an exon, (2) inside an intron but clear of the two bases at
+either end, (3) for an insertion, on an exon's border, (4) elsewhere in an intron, (5) across a
+border. Among equals the most 3' one along the transcript.
 """
 
 from bisect import bisect_right
@@ -29,7 +29,7 @@ def choose(model: Model, start: int, end: int, span: Span) -> Where:
     low, high = start - span.left, start + span.right
     size = end - start
     rooms = _rooms(model, low, high + max(size, 1))
-    for room in (_clear_of_splice_sites, _in_exon, _in_intron):
+    for room in (_in_exon, _clear_of_splice_sites, _on_border, _in_intron):
         best = _furthest(model, [room(model, place, size) for place in rooms], rooms, low, high)
         if best is not None:
             return Where(best[0] - start, best[1])
@@ -61,7 +61,13 @@ def _in_exon(model: Model, place: Place, size: int) -> tuple[int, int]:
     if not place.exonic:
         return 0, -1
     start, end = model.exon_starts[place.nth], model.exon_ends[place.nth]
-    return start, end - size
+    return start + (size == 0), end - size - (size == 0)
+
+
+def _on_border(model: Model, place: Place, size: int) -> tuple[int, int]:
+    if size or not place.exonic:
+        return 0, -1
+    return model.exon_starts[place.nth], model.exon_ends[place.nth]
 
 
 def _in_intron(model: Model, place: Place, size: int) -> tuple[int, int]:

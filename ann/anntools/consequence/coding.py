@@ -5,9 +5,10 @@ translation; positions are transcript positions, bases read along the transcript
 
 Terms (Sequence Ontology definitions):
 - start_lost / start_retained_variant: a base of the start codon changed. It is kept when the
-  altered sequence has a start codon where the unaltered rest of the frame wants it; what follows is
-  then read as usual. Beside start_lost no frame term is given: where translation would begin is not
-  known. A first codon that never was a start codon is a codon like any other.
+  altered sequence has a codon for Met, or for the residue the old one had (Ile in human ND2), where
+  the unaltered rest of the frame wants it; what follows is then read as usual. Beside start_lost no
+  frame term is given: where translation would begin is not known. A first codon that never was a
+  start codon is a codon like any other.
 - stop_lost / stop_retained_variant: the stop codon touched, and the protein's end lost or not.
 - frameshift_variant: the coding length changes by other than a multiple of three and the stop codon
   is not kept; with stop_gained where the first changed residue is a stop.
@@ -85,24 +86,27 @@ def _start_effect(model: Model, edit: _Edit) -> CodingEffect | None:
 
 
 def _frame_keeps_start(model: Model, edit: _Edit) -> bool:
-    """Whether a start codon still stands directly before the unaltered second codon."""
+    """Whether a start still stands directly before the unaltered second codon."""
     second = model.coding_start + CODON
     # Where only the coding sequence is known there is nothing to look at before it.
     floor = model.coding_start if model.spliced is None else 0
     before = model.bases(max(floor, edit.start - CODON), edit.start) or b""
     after = model.bases(edit.end, second) or b""
-    return (before + edit.new + after)[-CODON:] in model.genetic_code.starts
+    return model.keeps_start((before + edit.new + after)[-CODON:])
 
 
 def _codon_keeps_start(model: Model, edit: _Edit) -> bool:
-    """Whether the bases from the old start on still begin with a start codon."""
+    """Whether the bases from the old start on still begin with one."""
     before = model.bases(model.coding_start, edit.start) or b""
     after = (model.reading() or b"")[edit.end - model.frame_start :][:CODON]
-    return (before + edit.new + after)[:CODON] in model.genetic_code.starts
+    return model.keeps_start((before + edit.new + after)[:CODON])
 
 
 def _inner_effect(model: Model, edit: _Edit) -> CodingEffect:
     reading = model.reading()
+    whole_codons = model.frame_start + CODON * len(model.protein or "")
+    if model.protein is not None and whole_codons <= edit.start < model.coding_end:
+        return CodingEffect({Term.CODING_SEQUENCE, Term.INCOMPLETE_TERMINAL_CODON}, "")
     readable = (
         reading is not None
         and edit.start >= model.frame_start
@@ -130,6 +134,9 @@ def _codon_effect(model: Model, edit: _Edit, reading: bytes) -> CodingEffect:
         return _stop_effect(model, first, alt, new + reading[CODON * last :], length)
     if UNKNOWN in ref or UNKNOWN in alt:
         return CodingEffect(length or {Term.CODING_SEQUENCE}, hgvs_p.UNPREDICTABLE)
+    if STOP in alt and protein[first:].startswith(alt[: alt.index(STOP) + 1]):
+        # The new stop stands where the old one did: nothing is lost.
+        return _same_protein(protein, first, last)
     if STOP in alt:
         terms = length | {Term.STOP_GAINED}
     elif ref == alt:
@@ -145,8 +152,7 @@ def _stop_effect(model: Model, first: int, alt: str, new: bytes, length: set[Ter
     ref_tail = protein[first : protein.index(STOP, first) + 1]
     alt_tail = translate_to_stop(new, model.genetic_code)
     if alt_tail == ref_tail:
-        number = first + len(ref_tail) - 1
-        return CodingEffect({Term.STOP_RETAINED}, hgvs_p.unchanged(protein, first, number))
+        return _same_protein(protein, first, first + len(ref_tail))
     stop = alt.find(STOP)
     if stop < 0:
         return CodingEffect(length | {Term.STOP_LOST}, hgvs_p.from_tail(first, ref_tail, alt_tail))
@@ -165,18 +171,30 @@ def _tail_effect(model: Model, edit: _Edit, reading: bytes) -> CodingEffect:
     new = reading[CODON * first : start] + edit.new + reading[end:]
     ref_tail, alt_tail = protein[first:], translate_to_stop(new, model.genetic_code)
     touches_stop = model.complete_end and edit.meets(model.coding_end - CODON, model.coding_end)
-    if touches_stop and alt_tail == ref_tail:
-        description = hgvs_p.unchanged(protein, first, len(protein) - 1)
-        return CodingEffect({Term.STOP_RETAINED}, description)
+    if alt_tail == ref_tail and model.complete_end:
+        return _same_protein(protein, first, len(protein) if touches_stop else first + 1)
     terms = set()
     if edit.end <= model.coding_end:
         terms.add(Term.FRAMESHIFT)
+    stop = CODON * (first + len(alt_tail)) if alt_tail.endswith(STOP) else 0
+    if not touches_stop and 0 < stop <= start + len(edit.new):
+        # HGVS has a stop that the inserted bases encode told as an insertion (protein/insertion).
+        last = first if start == end and start % CODON == 0 else -(-end // CODON)
+        description = hgvs_p.in_frame(protein, first, protein[first:last], alt_tail)
+        return CodingEffect(terms | {Term.STOP_GAINED}, description)
     same = common_prefix(ref_tail, alt_tail)
     if alt_tail[same : same + 1] == STOP:
         terms.add(Term.STOP_GAINED)
     elif touches_stop:
         terms.add(Term.STOP_LOST)
     return CodingEffect(terms, hgvs_p.from_tail(first, ref_tail, alt_tail))
+
+
+def _same_protein(protein: str, first: int, last: int) -> CodingEffect:
+    """The residues from `first` up to `last` are as they were: a stop among them is retained."""
+    last = max(first, last - 1)
+    term = Term.STOP_RETAINED if protein[last] == STOP else Term.SYNONYMOUS
+    return CodingEffect({term}, hgvs_p.unchanged(protein, first, last))
 
 
 def _length_terms(old: bytes, new: bytes) -> set[Term]:

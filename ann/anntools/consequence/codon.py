@@ -46,8 +46,8 @@ _AMINO_ACIDS = {
     1: "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
     2: "FFLLSSSSYY**CCWWLLLLPPPPHHQQRRRRIIMMTTTTNNKKSS**VVVVAAAADDEEGGGG",
 }
-# Only ATG of the standard table starts a protein here: TTG and CTG are rare alternatives that no
-# annotation pipeline counts as a kept start, whereas ATT, ATC and GTG are plain in mitochondria.
+# Of the standard table's starts only ATG is taken: TTG and CTG are too rare for an annotated first
+# codon to be believed on their strength, whereas ATT, ATC and GTG are plain in mitochondria.
 _STARTS = {
     1: (b"ATG",),
     2: (b"ATG", b"ATA", b"ATT", b"ATC", b"GTG"),

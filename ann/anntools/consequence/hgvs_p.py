@@ -13,8 +13,10 @@ Rules and where they are stated (hgvs-nomenclature.org, release 21, recommendati
 - extension: p.Ter110GlnextTer17, the new stop counted from the replaced one as 0, as in
   p.(Ter315TyrextAsnLysGlyThrTer) for a stop five residues on; extTer? when none is met. Residues
   added directly before the stop are an extension too (insertion and duplication pages).
-- p.Lys23del, p.Lys23_Val25del, p.Lys23dup, p.Lys23_Leu24insArgSerGln, p.Cys28delinsTrpVal. An
-  insertion or delins with a stop inside ends at the stop; one that begins with it is p.Tyr4Ter.
+- residues lost directly before the stop make the stop immediate: p.Lys23Ter (deletion page).
+- p.Lys23del, p.Lys23_Val25del, p.Lys23dup, p.Lys23_Leu24insArgSerGln, p.Cys28delinsTrpVal. A
+  stop that is encoded by inserted bases ends the insertion or delins, in frame or not:
+  p.Met3_His4insGlyTer, p.Asn47delinsSerSerTer; one that comes first is p.Tyr4Ter.
 - residues changed apart from each other by one allele are one delins: the bracket form of HGVS
   holds a semicolon, which separates the fields of VCF's INFO.
 - more than 100 inserted residues are given by their number, insX[120], or up to a stop, insTer120.
@@ -104,6 +106,8 @@ def _deletion(protein: str, first: int, count: int) -> str:
         and protein[first] == protein[first + count]
     ):
         first += 1
+    if protein[first + count : first + count + 1] == STOP:
+        return substitution(protein[first], first + 1, STOP)
     return f"{_range(protein, first, first + count - 1)}del"
 
 
@@ -113,12 +117,12 @@ def _insertion(protein: str, at: int, new: str) -> str:
         while at < len(protein) and protein[at] == new[0]:
             new = new[1:] + new[0]
             at += 1
-        if at < len(protein) and protein[at] == STOP:
-            return f"p.Ter{at + 1}{THREE_LETTERS[new[0]]}extTer{len(new)}"
-        if protein[max(0, at - len(new)) : at] == new:
+        if protein[at : at + 1] != STOP and protein[max(0, at - len(new)) : at] == new:
             return f"{_range(protein, at - len(new), at - 1)}dup"
     if at in (0, len(protein)):
         return UNPREDICTABLE
+    if protein[at] == STOP:
+        return f"p.Ter{at + 1}{THREE_LETTERS[new[0]]}extTer{len(new.rstrip(STOP))}"
     return f"{_range(protein, at - 1, at)}ins{_residues(new)}"
 
 

@@ -98,7 +98,7 @@ def _in_codon(model: Model, t: int, alt: str) -> tuple[tuple[Term, ...], str]:
         return _UNSETTLED, ""
     new = old[:within] + alt.encode("ascii") + old[within + 1 :]
     if codon == 0 and model.has_start:
-        if new in model.genetic_code.starts:
+        if model.keeps_start(new):
             return (Term.START_RETAINED,), hgvs_p.substitution("M", 1, "M")
         return (Term.START_LOST,), hgvs_p.START_LOST
     before, after = model.protein[codon], model.genetic_code.amino_acid.get(new, UNKNOWN)

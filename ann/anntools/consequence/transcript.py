@@ -239,6 +239,11 @@ class Model:
         known = self.transcript.cds_sequence
         return None if known is None else known[self.transcript.cds_phase :]
 
+    def keeps_start(self, codon: bytes) -> bool:
+        """Whether a codon in the start codon's stead still reads as Met, or as the old one did."""
+        letter = self.genetic_code.amino_acid.get(codon)
+        return letter is not None and letter in ("M", (self.protein or "")[:1])
+
     def in_exon(self, index: int, genomic: int) -> int:
         """The transcript position of a base that exon `index` is known to hold."""
         if self.forward:

@@ -8,7 +8,9 @@ from typing import IO
 
 import numpy as np
 
+from ann.anntools.io.batches import Lines
 from ann.anntools.kernel.records import Reject, contig_runs, scan
+from ann.anntools.kernel.rooms import Rooms
 from ann.anntools.store.container import Array
 
 RUN_BYTES = 64 << 20
@@ -30,6 +32,7 @@ class Sorter:
     def __init__(self, folder: Path, columns: int, contigs: list[str]) -> None:
         self._folder = folder
         self._columns = columns
+        self._rooms = Rooms()
         self._order = {name.encode("utf-8", "surrogateescape"): i for i, name in enumerate(contigs)}
         self._runs: list[Path] = []
         self._texts: list[bytes] = []
@@ -38,12 +41,13 @@ class Sorter:
         self._records = 0
         self._rejects: list[Reject] = []
 
-    def add(self, first_line: int, text: bytes) -> None:
+    def add(self, lines: Lines) -> None:
         """Add a batch of lines."""
-        found = scan(text, first_line, self._columns)
+        text = lines.text
+        found = scan(lines, self._columns, self._rooms)
         self._rejects += found.rejects
         records = found.records
-        for name, first, stop in contig_runs(text, records):
+        for name, first, stop in contig_runs(text, records, self._rooms):
             number = self._order.setdefault(name, len(self._order))
             records["contig"][first:stop] = number
         keys = np.empty((len(records), 4), np.int64)

@@ -23,13 +23,13 @@ class Packed:
     """A batch ready to be written: blocks of the VCF (or its text) and of the table."""
 
     batch: Batch
-    text: Sequence[bytes | memoryview]
+    text: Sequence[bytes]
     table: Sequence[bytes]
 
 
 def pack(batch: Batch, *, compressed: bool) -> Packed:
     """Compress a batch; runs in the thread that annotated it."""
-    text = compress(batch.text) if compressed else [batch.text]
+    text = compress(batch.text) if compressed else [bytes(batch.text)]
     return Packed(batch, text, compress(batch.table))
 
 
@@ -106,7 +106,7 @@ class ResultWriter:
 
     def _add_to_index(self, packed: Packed, place: int) -> None:
         batch = packed.batch
-        blocks = [block for block in packed.text if isinstance(block, bytes)]
+        blocks = packed.text
         stops = virtual_offsets(place, blocks, batch.stops)
         starts = virtual_offsets(place, blocks, np.r_[0, batch.stops[:-1]])
         done = 0

@@ -1,5 +1,5 @@
 /* The ANN entries of a record, most severe first. */
-#include "kernel.h"
+#include "genes.h"
 
 typedef struct {
     Info *info;
@@ -31,6 +31,15 @@ static void add_answer(Entries *all, i64 allele, u32 transcript) {
               job->answer_off[k + 1] - job->answer_off[k]);
 }
 
+static void add_finding(Entries *all, i64 allele, const Finding *f, const Change *c) {
+    Job *job = all->info->job;
+    const Allele *a = job->alleles + allele;
+    u8 *from = all->scratch.next;
+    put_ann(&all->scratch, job->genes, f, c, job->text + a->alt_start,
+            (i64)a->alt_end - a->alt_start);
+    add_entry(all, allele, job->genes->terms[f->terms].rank, from, all->scratch.next - from);
+}
+
 /* The allele as it stands in the record, then the text. */
 static void add_intergenic(Entries *all, i64 allele) {
     Job *job = all->info->job;
@@ -60,7 +69,14 @@ static void collect_entries(Entries *all, const Source *s, i64 index) {
         if (!a->kind) continue;
         const u32 *near = 0;
         i64 count = near_transcripts(s, info->r, job->hints + index, &near), before = all->count;
-        for (i64 t = 0; t < count; t++) add_answer(all, n, near[t]);
+        Form form = form_of(job->text, info->r, a);
+        Change change = change_of(&form);
+        const Sequence *sequence = sequence_of(job, info->r->contig);
+        for (i64 t = 0; t < count; t++) {
+            Finding f = find_effect(job->genes, near[t], &change, sequence);
+            if (f.what == ASK) add_answer(all, n, near[t]);
+            else if (f.what != NOTHING) add_finding(all, n, &f, &change);
+        }
         if (all->count == before) add_intergenic(all, n);
         else job->hits[index] = 1;
     }
@@ -68,7 +84,7 @@ static void collect_entries(Entries *all, const Source *s, i64 index) {
 
 static void put_consequences(Info *info, const Source *s, i64 index) {
     Job *job = info->job;
-    if (s->intervals[info->r->contig].segments == 0) return;
+    if (!job->genes || s->intervals[info->r->contig].segments == 0) return;
     Entries all = {info, {job->scratch, job->scratch, job->scratch + job->scratch_room, 0}, 0};
     collect_entries(&all, s, index);
     if (all.scratch.full) info->w->full = 1;

@@ -74,8 +74,9 @@ static i64 list_overlap(Writer *w, const Overlap *o, const Column *column, Hint 
 /* The transcripts within the flanks of a record's REF, each once. */
 static i64 near_transcripts(const Source *s, const Record *r, Hint *hint, const u32 **near) {
     const IntervalContig *c = s->intervals + r->contig;
-    i64 stop = r->begin + ((i64)r->tab[3] - r->tab[2] - 1), count = 0;
-    i64 first = segment_of(c, r->contig, r->begin, hint);
+    i64 begin = r->begin + r->delta, count = 0;
+    i64 stop = begin + ((i64)r->tab[3] - r->tab[2] - 1);
+    i64 first = segment_of(c, r->contig, begin, hint);
     if (first < 0) return 0;
     if (first + 1 >= c->segments || c->breaks[first + 1] >= stop)
         return members(&s->sets, c->sets[first], near);

@@ -25,7 +25,7 @@ enum { MAX_POS = 0x7FFFFFFE, CHUNK = 1024, FIRST_COMPLEX = 16, FIXED_FIELDS = 2 
 /* Longer alleles are matched as they stand. */
 enum { MAX_NORMALISED = 1000, MAX_SPELLED = 11 };
 /* A place may lie in any number of intervals; more than these are counted, not listed. */
-enum { MAX_LISTED = 1000, ANN_PARTS = 16, MAX_RANKS = 64 };
+enum { MAX_LISTED = 1000, ANN_PARTS = 16, MAX_RANKS = 64, MAX_COMPARED = 50 };
 
 /* Why a line is rejected; the order is that of REASONS in structures.py. */
 enum {
@@ -37,6 +37,7 @@ typedef struct {
     u32 start, end, tab[8], line, reason, alleles;
     i32 contig;
     i64 begin, stop; /* 0-based half-open place on the contig */
+    i64 delta;       /* what to add to a place to look it up in the reference */
 } Record;
 
 /* One ALT allele.  kind: 0 not a sequence, 1 a sequence. */
@@ -114,6 +115,8 @@ typedef struct {
     const u8 *text;
 } Entry;
 
+struct Genes;
+
 /* Everything about one batch.  The fields named next_* are where the next call goes on. */
 typedef struct {
     const u8 *text;
@@ -122,12 +125,16 @@ typedef struct {
     i64 record_count;
     Allele *alleles;
     i64 allele_count;
-    i64 *rows; /* alleles x allele sources: row numbers, -1 for none */
+    u32 *values; /* alleles x columns of allele sources: numbers of values, 0 for none */
     const Source *sources;
-    i64 source_count, allele_source_count;
+    i64 source_count, value_count;
     const Sequence *sequences; /* by contig number; length 0 where unknown */
+    const i64 *lengths;        /* of contigs, by number */
+    i64 ref_checked, ref_wrong; /* records whose REF could be compared, and that differ */
+    i64 taken; /* 1 + the number of the key a record has already, 0 for none */
     i64 contigs;
     Hint *hints; /* one a source */
+    const struct Genes *genes; /* of the one gene source, or none */
     /* Pairs of allele and transcript for the routine, and its answers in the same order. */
     i64 *pairs;
     i64 pair_room, pair_count;
@@ -161,12 +168,35 @@ typedef struct {
     int full;
 } Writer;
 
+/* Most texts are short: two overlapping moves of a fixed size beat a call. */
+static inline void copy(u8 *to, const u8 *from, i64 length) {
+    if (length > 32) memcpy(to, from, (size_t)length);
+    else if (length > 16) {
+        memcpy(to, from, 16);
+        memcpy(to + length - 16, from + length - 16, 16);
+    } else if (length >= 8) {
+        u64 first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + length - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + length - 8, &last, 8);
+    } else if (length >= 4) {
+        u32 first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + length - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + length - 4, &last, 4);
+    } else {
+        for (i64 i = 0; i < length; i++) to[i] = from[i];
+    }
+}
+
 static inline void put(Writer *w, const void *text, i64 length) {
     if (length > w->limit - w->next) {
         w->full = 1;
         return;
     }
-    memcpy(w->next, text, (size_t)length);
+    copy(w->next, text, length);
     w->next += length;
 }
 

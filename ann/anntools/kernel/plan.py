@@ -41,9 +41,9 @@ class Plan:
             raise ReferenceUnusableError("the reference has more than one source of genes")
 
     @property
-    def allele_sources(self) -> int:
-        """How many sources are looked up by allele."""
-        return sum(resolved.source.kind == "allele" for resolved in self.resolved)
+    def values(self) -> int:
+        """How many values an allele has: the columns of all sources looked up by allele."""
+        return sum(len(r.columns) for r in self.resolved if r.source.kind == "allele")
 
     def keep(self, array: Array) -> int:
         """The address of an array that lives as long as the plan."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ann.anntools.io.batches import Lines
 from ann.anntools.kernel.binding import kernel
+from ann.anntools.kernel.rooms import Rooms
 from ann.anntools.kernel.structures import REASONS, RECORD, address
 from ann.anntools.store.container import Array
 
@@ -24,15 +26,15 @@ class Scanned:
     rejects: tuple[Reject, ...]
 
 
-def scan(text: bytes, first_line: int, columns: int) -> Scanned:
-    """Find the records of a batch, which ends with a newline; blank lines are no lines."""
-    room = text.count(b"\n")
-    records, rejects = np.empty(room, RECORD), np.empty(room, RECORD)
+def scan(lines: Lines, columns: int, rooms: Rooms) -> Scanned:
+    """Find the records of a batch; blank lines are no lines."""
+    text, room = lines.text, lines.lines
+    records, rejects = rooms.get("records", room, RECORD), rooms.get("rejects", room, RECORD)
     numbers = np.zeros(3, np.int64)
     kernel().anntools_scan(
         text,
         len(text),
-        first_line,
+        lines.first,
         columns,
         address(records),
         address(rejects),
@@ -50,9 +52,9 @@ def scan(text: bytes, first_line: int, columns: int) -> Scanned:
     )
 
 
-def contig_runs(text: bytes, records: Array) -> Iterator[tuple[bytes, int, int]]:
+def contig_runs(text: bytes, records: Array, rooms: Rooms) -> Iterator[tuple[bytes, int, int]]:
     """Contig name, first and one past the last record of each run on one contig."""
-    starts = np.empty(len(records) + 1, np.int64)
+    starts = rooms.get("starts", len(records) + 1, np.dtype(np.int64))
     count = kernel().anntools_runs(text, address(records), len(records), address(starts))
     starts[count] = len(records)
     for first, stop in zip(starts[:count].tolist(), starts[1 : count + 1].tolist(), strict=True):

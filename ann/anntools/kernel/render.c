@@ -1,6 +1,8 @@
 /* Second pass: records as text with their values added, and the table beside them. */
 #include "kernel.h"
 
+enum { AHEAD = 8 };
+
 static i64 column_length(const Record *r, int column) {
     return (i64)r->tab[column] - (column ? r->tab[column - 1] + 1 : r->start);
 }
@@ -35,29 +37,32 @@ static void put_value(Writer *w, const Column *c, u32 number) {
     put(w, text, length);
 }
 
+/* The identifiers of all alleles that are not in the column yet. */
+static void put_ids(Writer *w, const Column *c, const u32 *values, i64 step, u32 alleles,
+                    const u8 *start) {
+    for (u32 a = 0; a < alleles; a++) {
+        if (!values[a * step]) continue;
+        u8 *before = w->next;
+        if (before > start) put_byte(w, ';');
+        u8 *token = w->next;
+        put_value(w, c, values[a * step]);
+        if (!w->full && in_list(start, before, token, w->next - token)) w->next = before;
+    }
+}
+
 /* The ID column: what was there, then what the sources know that was not. */
 static void put_id(Writer *w, const Job *job, const Record *r, i64 first) {
     const u8 *old = column_text(job, r, 2);
-    i64 length = column_length(r, 2), n = 0;
+    i64 length = column_length(r, 2);
     u8 *start = w->next;
     if (!is_missing(old, length)) put(w, old, length);
+    const u32 *values = job->values + first * job->value_count;
     for (i64 s = 0; s < job->source_count; s++) {
         const Source *source = job->sources + s;
         if (source->kind != ALLELE_SOURCE) continue;
-        const i64 *rows = job->rows + first * job->allele_source_count + n++;
-        for (i64 c = 0; c < source->columns; c++) {
-            if (source->column[c].number != 'I') continue;
-            for (u32 a = 0; a < r->alleles; a++) {
-                i64 row = rows[a * job->allele_source_count];
-                u32 value = row < 0 ? 0 : row_value(source, r->contig, row, c);
-                if (!value) continue;
-                u8 *before = w->next;
-                if (before > start) put_byte(w, ';');
-                u8 *token = w->next;
-                put_value(w, source->column + c, value);
-                if (!w->full && in_list(start, before, token, w->next - token)) w->next = before;
-            }
-        }
+        for (i64 c = 0; c < source->columns; c++, values++)
+            if (source->column[c].number == 'I')
+                put_ids(w, source->column + c, values, job->value_count, r->alleles, start);
     }
     if (w->next == start) put_byte(w, '.');
 }
@@ -67,13 +72,11 @@ static void note_slot(Info *info, const u8 *from) {
     info->job->slots[2 * info->slot + 1] = info->w->next - from;
 }
 
-static void put_allele_key(Info *info, const Source *s, i64 column, const i64 *rows) {
-    const Column *c = s->column + column;
-    i64 step = info->job->allele_source_count;
+static int put_allele_key(Info *info, const Column *c, const u32 *values) {
+    i64 step = info->job->value_count;
     int any = 0;
-    for (u32 a = 0; a < info->r->alleles && !any; a++)
-        any = rows[a * step] >= 0 && row_value(s, info->r->contig, rows[a * step], column);
-    if (!any) return;
+    for (u32 a = 0; a < info->r->alleles; a++) any |= values[a * step] != 0;
+    if (!any) return 0;
     Writer *w = info->w;
     begin_key(info, c);
     u8 *from = w->next;
@@ -81,29 +84,26 @@ static void put_allele_key(Info *info, const Source *s, i64 column, const i64 *r
         put_byte(w, '=');
         from = w->next;
         for (u32 a = 0; a < info->r->alleles; a++) {
-            u32 value = rows[a * step] < 0
-                            ? 0 : row_value(s, info->r->contig, rows[a * step], column);
-            if (c->number == 'A') {
-                if (a) put_byte(w, ',');
-                if (value) put_value(w, c, value);
-                else put_byte(w, '.');
-            } else if (value) {
-                if (w->next > from) put_byte(w, ',');
-                put_value(w, c, value);
-            }
+            u32 value = values[a * step];
+            if (c->number != 'A' && !value) continue;
+            if (w->next > from) put_byte(w, ',');
+            if (value) put_value(w, c, value);
+            else put_byte(w, '.');
         }
     }
     note_slot(info, from);
+    return 1;
 }
 
-static void put_allele_source(Info *info, const Source *s, i64 which, i64 index) {
-    const i64 *rows = info->job->rows + info->first * info->job->allele_source_count + which;
+static void put_allele_source(Info *info, const Source *s, const u32 *values, i64 index) {
     int any = 0;
-    for (u32 a = 0; a < info->r->alleles; a++)
-        any |= rows[a * info->job->allele_source_count] >= 0;
-    for (i64 c = 0; c < s->columns; c++) {
-        if (s->column[c].number == 'I') continue;
-        if (any) put_allele_key(info, s, c, rows);
+    for (i64 c = 0; c < s->columns; c++, values++) {
+        if (s->column[c].number == 'I') {
+            for (u32 a = 0; a < info->r->alleles; a++)
+                any |= values[a * info->job->value_count] != 0;
+            continue;
+        }
+        any |= put_allele_key(info, s->column + c, values);
         info->slot++;
     }
     info->job->hits[index] = any;
@@ -112,8 +112,8 @@ static void put_allele_source(Info *info, const Source *s, i64 which, i64 index)
 static void put_interval_source(Info *info, const Source *s, i64 index) {
     Hint *hint = info->job->hints + index;
     const IntervalContig *contig = s->intervals + info->r->contig;
-    i64 first = segment_of(contig, info->r->contig, info->r->begin, hint);
-    Overlap overlap = {s, contig, first, info->r->stop};
+    i64 first = segment_of(contig, info->r->contig, info->r->begin + info->r->delta, hint);
+    Overlap overlap = {s, contig, first, info->r->stop + info->r->delta};
     int any = 0;
     if (first >= 0) {
         any = contig->sets[first] != 0;
@@ -135,7 +135,8 @@ static void put_interval_source(Info *info, const Source *s, i64 index) {
 
 static void put_info(Writer *w, Job *job, const Record *r, i64 first) {
     const u8 *old = column_text(job, r, 7);
-    i64 length = column_length(r, 7), which = 0;
+    i64 length = column_length(r, 7);
+    const u32 *values = job->values + first * job->value_count;
     Info info = {w, job, r, first, 0, 0};
     u8 *start = w->next;
     if (!is_missing(old, length)) {
@@ -146,8 +147,10 @@ static void put_info(Writer *w, Job *job, const Record *r, i64 first) {
     if (r->contig >= 0 && r->contig < job->contigs) {
         for (i64 s = 0; s < job->source_count; s++) {
             const Source *source = job->sources + s;
-            if (source->kind == ALLELE_SOURCE) put_allele_source(&info, source, which++, s);
-            else if (source->kind == INTERVAL_SOURCE) put_interval_source(&info, source, s);
+            if (source->kind == ALLELE_SOURCE) {
+                put_allele_source(&info, source, values, s);
+                values += source->columns;
+            } else if (source->kind == INTERVAL_SOURCE) put_interval_source(&info, source, s);
             else put_consequences(&info, source, s);
         }
     }
@@ -229,6 +232,21 @@ static void put_table_rows(Writer *w, const Job *job, const Record *r, const i64
     }
 }
 
+/* Fetch the texts of an allele a few records ahead. */
+static void prefetch(const Job *job, i64 allele) {
+    if (allele >= job->allele_count) return;
+    const u32 *values = job->values + allele * job->value_count;
+    for (i64 s = 0; s < job->source_count; s++) {
+        const Source *source = job->sources + s;
+        if (source->kind != ALLELE_SOURCE) continue;
+        for (i64 c = 0; c < source->columns; c++, values++) {
+            const u8 *text = 0;
+            if (*values && !source->column[c].integer && pool_text(source->column + c, *values, &text))
+                __builtin_prefetch(text);
+        }
+    }
+}
+
 static void count_record(Job *job) {
     for (i64 s = 0; s < job->source_count; s++) job->annotated[s] += job->hits[s];
     if (job->rank >= 0 && job->rank < job->ranks) job->by_rank[job->rank]++;
@@ -242,6 +260,7 @@ EXPORT i64 anntools_render(Job *job) {
         const Record *r = job->records + job->next_record;
         i64 id[2], pair = job->next_pair;
         if (job->next_allele + r->alleles > job->allele_count) return -1;
+        prefetch(job, job->next_allele + AHEAD);
         job->rank = -1;
         for (i64 s = 0; s < job->source_count; s++) job->hits[s] = 0;
         put_record(&out, job, r, job->next_allele, id);

@@ -114,6 +114,7 @@ EXPORT i64 anntools_scan(const u8 *text, i64 length, i64 first_line, i64 columns
             r.stop = pos - 1 + (r.tab[3] - r.tab[2] - 1);
             if (told > pos && told <= MAX_POS && told > r.stop) r.stop = told;
             if (r.stop <= r.begin) r.stop = r.begin + 1;
+            r.delta = 0;
             r.alleles = 1;
             for (u32 i = r.tab[3] + 1; i < r.tab[4]; i++) r.alleles += text[i] == ',';
             alleles += r.alleles;

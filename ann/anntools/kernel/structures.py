@@ -30,6 +30,7 @@ RECORD = np.dtype(
         ("contig", "<i4"),
         ("begin", "<i8"),
         ("stop", "<i8"),
+        ("delta", "<i8"),
     ]
 )
 ALLELE = np.dtype(
@@ -139,6 +140,39 @@ class Hint(ctypes.Structure):
     )
 
 
+class Terms(ctypes.Structure):
+    """SO terms with their impact."""
+
+    _fields_ = (("text", c_void_p), ("length", c_int64), ("rank", c_int64))
+
+
+class Genes(ctypes.Structure):
+    """Transcripts and what ANN is written with."""
+
+    _fields_ = (
+        ("transcripts", c_void_p),
+        ("count", c_int64),
+        ("exon_start", c_void_p),
+        ("exon_end", c_void_p),
+        ("exon_offset", c_void_p),
+        ("exons", c_int64),
+        ("bits", c_void_p),
+        ("mask", c_void_p),
+        ("bases", c_int64),
+        ("protein", c_void_p),
+        ("protein_len", c_int64),
+        ("texts", Column),
+        ("terms", POINTER(Terms)),
+        ("amino_acids", c_void_p),
+        ("starts", c_void_p),
+        ("three", c_void_p),
+        ("mismatch", c_void_p),
+        ("realigned", c_void_p),
+        ("mismatch_len", c_int64),
+        ("realigned_len", c_int64),
+    )
+
+
 class Job(ctypes.Structure):
     """One batch."""
 
@@ -149,13 +183,18 @@ class Job(ctypes.Structure):
         ("record_count", c_int64),
         ("alleles", c_void_p),
         ("allele_count", c_int64),
-        ("rows", c_void_p),
+        ("values", c_void_p),
         ("sources", POINTER(Source)),
         ("source_count", c_int64),
-        ("allele_source_count", c_int64),
+        ("value_count", c_int64),
         ("sequences", POINTER(Sequence)),
+        ("lengths", c_void_p),
+        ("ref_checked", c_int64),
+        ("ref_wrong", c_int64),
+        ("taken", c_int64),
         ("contigs", c_int64),
         ("hints", POINTER(Hint)),
+        ("genes", POINTER(Genes)),
         ("pairs", c_void_p),
         ("pair_room", c_int64),
         ("pair_count", c_int64),

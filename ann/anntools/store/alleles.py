@@ -9,7 +9,8 @@ the chunk's other alleles, whose codes are in `exc`; hashed codes also have a pl
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,32 +40,81 @@ def pack(values: U32, width: int) -> bytes:
     return np.packbits(bits.astype(np.uint8), axis=None, bitorder="little").tobytes()
 
 
+def row_type(columns: Sequence[Column]) -> np.dtype[np.void]:
+    """The type of a writer's rows: position, allele, code, a cell for each column, place."""
+    fields = [ROW_POS, ROW_ALLELE, ROW_CODE, *(f"c{i}" for i in range(len(columns)))]
+    return np.dtype([(name, "<u4") for name in fields] + [(ROW_LONG, "<u8")])
+
+
+def allele_cells(
+    pos: int, ref: bytes, alt: bytes, base_at: BaseAt | None
+) -> tuple[int, int, int, bytes]:
+    """Position, allele field, code and, where the code is hashed, stored text of an allele."""
+    place, first, second = normalise(pos, ref, alt, base_at)
+    if len(first) == len(second) == 1 and (first[0], second[0]) in _SUBSTITUTION:
+        return place, _SUBSTITUTION[first[0], second[0]], 0, b""
+    code = allele_code(first, second)
+    return place, FIRST_COMPLEX, code, first + b"\0" + second + b"\0" if code & 1 else b""
+
+
+@dataclass(slots=True)
+class AlleleRows:
+    """Rows of one contig made elsewhere, in `row_type`.
+
+    A cell of a text column is 0 or one more than the index of its text in `texts`; `texts` of an
+    integer column is empty, its cells are 0 or one more than the number.  `ROW_LONG` counts from
+    the start of `long`.
+    """
+
+    contig: str
+    rows: npt.NDArray[np.void]
+    texts: list[list[str]]
+    long: bytes
+
+
 class AlleleWriter:
-    """Takes alleles in any order within a contig and any order of contigs; memory stays bounded."""
+    """Takes alleles in any order within a contig; memory stays bounded.
+
+    Contigs come in any order too, unless `grouped`: then each is written out when the next one
+    begins, so that scratch space for the largest is enough, and one that comes back is refused.
+    """
 
     def __init__(
-        self, directory: Path, info: SourceInfo, columns: Sequence[Column], work: Path
+        self,
+        directory: Path,
+        info: SourceInfo,
+        columns: Sequence[Column],
+        work: Path,
+        *,
+        grouped: bool = False,
     ) -> None:
         self._info = info
         self._columns = tuple(columns)
         self._file = f"{info.name}.ann"
-        self._path = directory / self._file
+        self._out = ContainerWriter(directory / self._file)
         self._work = tempfile.TemporaryDirectory(dir=work)
+        self._grouped = grouped
         self._pools = [None if column.integer else Pool() for column in columns]
         self._rows: list[tuple[int, ...]] = []
         self._contig = ""
-        self._runs: dict[str, list[Path]] = {}
+        self._runs: dict[str, list[_Run]] = {}
+        self._written: set[str] = set()
         self._base_at: BaseAt | None = None
         self._long_path = Path(self._work.name) / "long"
         self._long = self._long_path.open("wb")
         self._long_size = 0
         self._records = 0
-        fields = [ROW_POS, ROW_ALLELE, ROW_CODE, *(f"c{i}" for i in range(len(columns)))]
-        self._dtype = np.dtype([(name, "<u4") for name in fields] + [(ROW_LONG, "<u8")])
+        self._dtype = row_type(columns)
 
     def start_contig(self, contig: str, base_at: BaseAt | None = None) -> None:
         """What follows lies on this canonical contig; base_at lets alleles be left-aligned."""
         self._spill()
+        if contig in self._written:
+            raise AnnToolsError(
+                f"{self._info.name}: contig {contig} comes back after others; sort the file"
+            )
+        if self._grouped and contig != self._contig and self._contig in self._runs:
+            self._write_contig(self._contig)
         self._contig = contig
         self._base_at = base_at
 
@@ -72,17 +122,11 @@ class AlleleWriter:
         """Add one allele (1-based pos, one ALT) with a value, or None, of each column."""
         if len(values) != len(self._columns):
             raise AnnToolsError(f"{self._info.name}: {len(values)} values for a row")
-        place, first, second = normalise(pos, ref.encode(), alt.encode(), self._base_at)
-        small, code, where = 0, 0, 0
-        if len(first) == len(second) == 1 and (first[0], second[0]) in _SUBSTITUTION:
-            small = _SUBSTITUTION[first[0], second[0]]
-        else:
-            small, code = FIRST_COMPLEX, allele_code(first, second)
-            if code & 1:
-                where = self._long_size
-                text = first + b"\0" + second + b"\0"
-                self._long.write(text)
-                self._long_size += len(text)
+        place, small, code, text = allele_cells(pos, ref.encode(), alt.encode(), self._base_at)
+        where = self._long_size
+        if text:
+            self._long.write(text)
+            self._long_size += len(text)
         cells = [
             0
             if value is None
@@ -93,31 +137,47 @@ class AlleleWriter:
         if len(self._rows) >= RUN_ROWS:
             self._spill()
 
-    def _spill(self) -> None:
-        if not self._rows:
-            return
-        run = np.array(self._rows, self._dtype)
-        self._rows = []
-        self.add_run(run)
+    def add_rows(self, batch: AlleleRows) -> None:
+        """Add rows made elsewhere."""
+        self._spill()
+        if batch.contig != self._contig:
+            self.start_contig(batch.contig)
+        rows = batch.rows
+        for index, (pool, texts) in enumerate(zip(self._pools, batch.texts, strict=True)):
+            if pool is not None:
+                ids = [0, *(pool.id_of(encode(text)) for text in texts)]
+                rows[f"c{index}"] = np.array(ids, np.uint32)[rows[f"c{index}"]]
+        rows[ROW_LONG] += np.uint64(self._long_size)
+        self._long.write(batch.long)
+        self._long_size += len(batch.long)
+        self._add_run(rows)
 
-    def add_run(self, run: npt.NDArray[np.void]) -> None:
-        """Add rows prepared elsewhere, in this writer's row type."""
-        run = run[np.argsort(run[ROW_POS], kind="stable")]
-        paths = self._runs.setdefault(self._contig, [])
-        path = Path(self._work.name) / f"{self._contig}.{len(paths)}.npy"
-        np.save(path, run)
-        paths.append(path)
-        self._records += len(run)
+    def _spill(self) -> None:
+        if self._rows:
+            rows = np.array(self._rows, self._dtype)
+            self._rows = []
+            self._add_run(rows)
+
+    def _add_run(self, rows: npt.NDArray[np.void]) -> None:
+        if not len(rows):
+            return
+        places = rows[ROW_POS]
+        if bool((places[1:] < places[:-1]).any()):
+            rows = rows[np.argsort(places, kind="stable")]
+        runs = self._runs.setdefault(self._contig, [])
+        if not runs or rows[ROW_POS][0] < runs[-1].last:
+            path = Path(self._work.name) / f"{self._contig}.{len(runs)}"
+            runs.append(_Run(path, self._dtype))
+        runs[-1].append(rows)
+        self._records += len(rows)
 
     def finish(self) -> Source:
         """Merge what was added, write the file, and say what it is."""
         self._spill()
         self._long.close()
-        with ContainerWriter(self._path) as out:
-            for contig, paths in self._runs.items():
-                self._write_contig(out, contig, [np.load(path, mmap_mode="r") for path in paths])
-                for path in paths:
-                    path.unlink()
+        with self._out as out:
+            for contig in list(self._runs):
+                self._write_contig(contig)
             for index, pool in enumerate(self._pools):
                 if pool is not None:
                     pool.write(out, f"pool{index}")
@@ -128,39 +188,78 @@ class AlleleWriter:
     def discard(self) -> None:
         """Give up: remove what was collected."""
         self._long.close()
+        self._out.discard()
         self._work.cleanup()
 
-    def _write_contig(
-        self, out: ContainerWriter, contig: str, runs: list[npt.NDArray[np.void]]
-    ) -> None:
-        chunks = _ChunkWriter(out, contig, len(self._columns))
-        rest = np.empty(0, self._dtype)
-        starts = [0] * len(runs)
-        while any(start < len(run) for start, run in zip(starts, runs, strict=True)):
-            share = max(1, _MERGE_ROWS // len(runs))
-            heads = [
-                int(run[min(start + share, len(run)) - 1][ROW_POS])
-                for start, run in zip(starts, runs, strict=True)
-                if start < len(run)
-            ]
-            limit = min(heads)
-            pieces = [rest]
-            for index, run in enumerate(runs):
-                end = starts[index] + int(
-                    np.searchsorted(run[ROW_POS][starts[index] :], limit, side="right")
-                )
-                pieces.append(run[starts[index] : end])
-                starts[index] = end
-            merged = np.concatenate(pieces)
-            # Equal alleles keep the order in which they were added: the first one wins a look-up.
-            merged = merged[np.argsort(merged[ROW_POS], kind="stable")]
-            whole = len(merged) - len(merged) % CHUNK
-            for start in range(0, whole, CHUNK):
-                chunks.add(merged[start : start + CHUNK])
-            rest = merged[whole:]
-        if len(rest):
-            chunks.add(rest)
+    def _write_contig(self, contig: str) -> None:
+        runs = self._runs.pop(contig)
+        self._written.add(contig)
+        chunks = _ChunkWriter(self._out, contig, len(self._columns))
+        for rows in _merged([run.rows() for run in runs], self._dtype):
+            for start in range(0, len(rows), CHUNK):
+                chunks.add(rows[start : start + CHUNK])
         chunks.finish()
+        for run in runs:
+            run.path.unlink()
+
+
+class _Run:
+    """Rows in the order of their positions, in a file that grows."""
+
+    def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
+        self.path = path
+        self.last = 0
+        self._dtype = dtype
+        self._stream = path.open("wb")
+
+    def append(self, rows: npt.NDArray[np.void]) -> None:
+        """Add rows, none of them before the last one."""
+        self._stream.write(rows.tobytes())
+        self.last = int(rows[ROW_POS][-1])
+
+    def rows(self) -> npt.NDArray[np.void]:
+        """All rows, mapped from the file."""
+        self._stream.close()
+        return np.memmap(self.path, self._dtype, "r")
+
+
+def _merged(
+    runs: list[npt.NDArray[np.void]], dtype: np.dtype[np.void]
+) -> Iterator[npt.NDArray[np.void]]:
+    """Rows of all runs by position, in pieces of whole chunks but for the last one."""
+    rest = np.empty(0, dtype)
+    starts = [0] * len(runs)
+    share = max(CHUNK, _MERGE_ROWS // len(runs))
+    while any(start < len(run) for start, run in zip(starts, runs, strict=True)):
+        limit = min(
+            int(run[min(start + share, len(run)) - 1][ROW_POS])
+            for start, run in zip(starts, runs, strict=True)
+            if start < len(run)
+        )
+        pieces = [rest]
+        for index, run in enumerate(runs):
+            end = _end_of(run, starts[index], share, limit)
+            pieces.append(run[starts[index] : end])
+            starts[index] = end
+        merged = np.concatenate(pieces)
+        if len(runs) > 1:
+            # Equal alleles keep the order in which they were added: the first wins a look-up.
+            merged = merged[np.argsort(merged[ROW_POS], kind="stable")]
+        whole = len(merged) - len(merged) % CHUNK
+        yield merged[:whole]
+        rest = merged[whole:]
+    if len(rest):
+        yield rest
+
+
+def _end_of(run: npt.NDArray[np.void], start: int, step: int, limit: int) -> int:
+    """The first row after `start` that lies beyond `limit`; looks at `step` rows at a time."""
+    while start < len(run):
+        places = np.ascontiguousarray(run[start : start + step][ROW_POS])
+        if places[-1] > limit:
+            return start + int(np.searchsorted(places, limit, side="right"))
+        start += len(places)
+    return start
 
 
 class _ChunkWriter:

@@ -1,6 +1,7 @@
 """Gene sources: transcripts, their exons and sequences, and which of them are near a place."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,17 +10,51 @@ from ann.anntools.store.container import Container, ContainerWriter
 from ann.anntools.store.intervals import SetPool, write_breakpoints
 from ann.anntools.store.manifest import Source, SourceInfo
 from ann.anntools.store.sequence import pack_sequence, unpack_sequence
-from ann.anntools.store.text import Pool, read_pool
+from ann.anntools.store.text import Pool
 
 # A variant this near a transcript is up- or downstream of it: snpEff's and VEP's default.
 FLANK = 5000
 
-# Columns of the transcript table; positions 0-based half-open, `cds_*` on the genome, -1 for none.
-FIELDS = (
-    "start", "end", "strand", "exon_first", "exon_end", "cds_start", "cds_end", "cds_phase",
-    "seq_place", "seq_length", "seq_is_cds", "genetic_code", "flags",
-    "transcript_id", "gene_id", "gene_name", "biotype", "contig",
-)  # fmt: skip
+
+class _Row(NamedTuple):
+    """A row of the transcript table; kernel/genes.h lists the same in the same order.
+
+    Positions are 0-based half-open, -1 for none.  `cds_*` are on the genome; `coding_*`,
+    `frame_start`, `length` on the spliced transcript; `protein_*` the reference translation;
+    `names` the fields of ANN that are the same for every allele.
+    """
+
+    start: int
+    end: int
+    strand: int
+    exon_first: int
+    exon_end: int
+    cds_start: int
+    cds_end: int
+    cds_phase: int
+    seq_place: int
+    seq_length: int
+    seq_is_cds: int
+    genetic_code: int
+    flags: int
+    transcript_id: int
+    gene_id: int
+    gene_name: int
+    biotype: int
+    contig: int
+    length: int
+    coding_start: int
+    coding_end: int
+    frame_start: int
+    has_start: int
+    aa_length: int
+    protein_place: int
+    protein_length: int
+    names: int
+    warnings: int
+
+
+FIELDS = _Row._fields
 MANE_SELECT, MANE_PLUS_CLINICAL, CANONICAL, CDS_START_NF, CDS_END_NF = 1, 2, 4, 8, 16
 
 
@@ -36,13 +71,17 @@ class GeneWriter:
         self._path = directory / self._file
         self._texts = Pool()
         self._contigs: dict[str, list[tuple[int, int, int]]] = {}
-        self._table: list[tuple[int, ...]] = []
+        self._table: list[_Row] = []
         self._exons: list[tuple[int, int]] = []
         self._sequences: list[bytes] = []
         self._bases = 0
+        self._offsets: list[int] = []
+        self._proteins: list[bytes] = []
+        self._residues = 0
 
     def add(self, transcript: Transcript) -> None:
-        """Add a transcript on a canonical contig."""
+        """Add a transcript on a canonical contig; ValueError if it contradicts itself."""
+        model = transcript.model
         start, end = transcript.exons[0][0], transcript.exons[-1][1]
         sequence = transcript.sequence or transcript.cds_sequence
         place = self._bases if sequence else -1
@@ -53,6 +92,9 @@ class GeneWriter:
             self._bases += len(padded)
         first = len(self._exons)
         self._exons += transcript.exons
+        self._offsets += model.exon_offsets
+        protein = (model.protein or "").encode()
+        self._proteins.append(protein)
         flags = (
             (MANE_SELECT if transcript.mane_select else 0)
             | (MANE_PLUS_CLINICAL if transcript.mane_plus_clinical else 0)
@@ -60,36 +102,49 @@ class GeneWriter:
             | (CDS_START_NF if transcript.cds_start_nf else 0)
             | (CDS_END_NF if transcript.cds_end_nf else 0)
         )
-        texts = (
-            transcript.transcript_id,
-            transcript.gene_id,
-            transcript.gene_name,
-            transcript.biotype,
-            transcript.contig,
-        )
         number = len(self._table)
+        low, high = transcript.cds or (-1, -1)
         self._table.append(
-            (
-                start,
-                end,
-                transcript.strand,
-                first,
-                len(self._exons),
-                *(transcript.cds or (-1, -1)),
-                transcript.cds_phase,
-                place,
-                len(sequence or b""),
-                int(transcript.sequence is None),
-                transcript.genetic_code,
-                flags,
-                *(self._texts.id_of(text.encode()) for text in texts),
+            _Row(
+                start=start,
+                end=end,
+                strand=transcript.strand,
+                exon_first=first,
+                exon_end=len(self._exons),
+                cds_start=low,
+                cds_end=high,
+                cds_phase=transcript.cds_phase,
+                seq_place=place,
+                seq_length=len(sequence or b""),
+                seq_is_cds=int(transcript.sequence is None),
+                genetic_code=transcript.genetic_code,
+                flags=flags,
+                transcript_id=self._text(transcript.transcript_id),
+                gene_id=self._text(transcript.gene_id),
+                gene_name=self._text(transcript.gene_name),
+                biotype=self._text(transcript.biotype),
+                contig=self._text(transcript.contig),
+                length=model.length,
+                coding_start=model.coding_start,
+                coding_end=model.coding_end,
+                frame_start=model.frame_start,
+                has_start=int(model.has_start),
+                aa_length=model.aa_length,
+                protein_place=-1 if model.protein is None else self._residues,
+                protein_length=len(protein),
+                names=self._text(model.ann_names),
+                warnings=self._text("&".join(model.warnings)),
             )
         )
+        self._residues += len(protein)
         rows = self._contigs.setdefault(transcript.contig, [])
         rows.append((max(0, start - FLANK), end + FLANK, number))
 
+    def _text(self, text: str) -> int:
+        return self._texts.id_of(text.encode())
+
     def _preference(self, number: int) -> tuple[int, int]:
-        flags = self._table[number][FIELDS.index("flags")]
+        flags = self._table[number].flags
         for place, flag in enumerate((MANE_SELECT, MANE_PLUS_CLINICAL, CANONICAL)):
             if flags & flag:
                 return place, number
@@ -106,6 +161,8 @@ class GeneWriter:
             exons = np.array(self._exons, np.uint32).reshape(-1, 2)
             out.put("exon/start", np.ascontiguousarray(exons[:, 0]))
             out.put("exon/end", np.ascontiguousarray(exons[:, 1]))
+            out.put("exon/offset", np.array(self._offsets, np.uint32))
+            out.array("protein", "u1").append(b"".join(self._proteins))
             bits, mask = pack_sequence(b"".join(self._sequences))
             out.array("seq/bits", "u1").append(bits)
             out.array("seq/mask", "u1").append(mask)
@@ -117,8 +174,12 @@ class GeneReader:
     """Reads transcripts back."""
 
     def __init__(self, path: Path) -> None:
-        self.container = Container(path)
-        self._table = self.container["tx"].reshape(-1, len(FIELDS))
+        store = self.container = Container(path)
+        self._table = store["tx"].reshape(-1, len(FIELDS))
+        self._exons = store["exon/start"], store["exon/end"]
+        self._sequence = store["seq/bits"], store["seq/mask"]
+        self._text = store["text/text"].data
+        self._text_starts = store["text/off"]
         self._cache: dict[int, Transcript] = {}
 
     def __len__(self) -> int:
@@ -137,42 +198,35 @@ class GeneReader:
     def transcript(self, number: int) -> Transcript:
         """Transcript by number."""
         if number not in self._cache:
-            self._cache[number] = self._read(number)
+            self._cache[number] = self._read(_Row._make(self._table[number].tolist()))
         return self._cache[number]
 
-    def _read(self, number: int) -> Transcript:
-        row = dict(zip(FIELDS, map(int, self._table[number]), strict=True))
-        between = slice(row["exon_first"], row["exon_end"])
-        starts, ends = self.container["exon/start"][between], self.container["exon/end"][between]
+    def _string(self, number: int) -> str:
+        start, end = self._text_starts[number : number + 2].tolist()
+        return bytes(self._text[start:end]).decode()
+
+    def _read(self, row: "_Row") -> Transcript:
+        starts, ends = (array[row.exon_first : row.exon_end].tolist() for array in self._exons)
         sequence = None
-        if row["seq_place"] >= 0:
-            sequence = unpack_sequence(
-                self.container["seq/bits"],
-                self.container["seq/mask"],
-                row["seq_place"],
-                row["seq_place"] + row["seq_length"],
-            )
-        flags = row["flags"]
-
-        def text(name: str) -> str:
-            return read_pool(self.container, "text", row[name]).decode()
-
+        if row.seq_place >= 0:
+            end = row.seq_place + row.seq_length
+            sequence = unpack_sequence(*self._sequence, row.seq_place, end)
         return Transcript(
-            transcript_id=text("transcript_id"),
-            gene_id=text("gene_id"),
-            gene_name=text("gene_name"),
-            biotype=text("biotype"),
-            contig=text("contig"),
-            strand=row["strand"],
-            exons=tuple((int(a), int(b)) for a, b in zip(starts, ends, strict=True)),
-            cds=(row["cds_start"], row["cds_end"]) if row["cds_start"] >= 0 else None,
-            cds_phase=row["cds_phase"],
-            sequence=None if row["seq_is_cds"] else sequence,
-            cds_sequence=sequence if row["seq_is_cds"] else None,
-            genetic_code=row["genetic_code"],
-            mane_select=bool(flags & MANE_SELECT),
-            mane_plus_clinical=bool(flags & MANE_PLUS_CLINICAL),
-            canonical=bool(flags & CANONICAL),
-            cds_start_nf=bool(flags & CDS_START_NF),
-            cds_end_nf=bool(flags & CDS_END_NF),
+            transcript_id=self._string(row.transcript_id),
+            gene_id=self._string(row.gene_id),
+            gene_name=self._string(row.gene_name),
+            biotype=self._string(row.biotype),
+            contig=self._string(row.contig),
+            strand=row.strand,
+            exons=tuple(zip(starts, ends, strict=True)),
+            cds=(row.cds_start, row.cds_end) if row.cds_start >= 0 else None,
+            cds_phase=row.cds_phase,
+            sequence=None if row.seq_is_cds else sequence,
+            cds_sequence=sequence if row.seq_is_cds else None,
+            genetic_code=row.genetic_code,
+            mane_select=bool(row.flags & MANE_SELECT),
+            mane_plus_clinical=bool(row.flags & MANE_PLUS_CLINICAL),
+            canonical=bool(row.flags & CANONICAL),
+            cds_start_nf=bool(row.flags & CDS_START_NF),
+            cds_end_nf=bool(row.flags & CDS_END_NF),
         )

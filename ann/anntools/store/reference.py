@@ -44,7 +44,7 @@ class ReferenceWriter:
         self._contigs = dict(contigs)
         self._switch = switch
         self._writers: list[SourceWriter] = []
-        self._chains: list[Source] = []
+        self._adopted: list[Source] = []
         self._home.mkdir(parents=True, exist_ok=True)
         self._work = Path(tempfile.mkdtemp(dir=self._home, prefix=".build-"))
 
@@ -72,9 +72,22 @@ class ReferenceWriter:
         self._writers.append(writer)
         return writer
 
+    def adopt(self, source: Source, path: Path) -> None:
+        """Take a compiled file from elsewhere on the same disk, without copying it if possible."""
+        target = self._work / source.file
+        try:
+            target.hardlink_to(path)
+        except OSError:
+            shutil.copyfile(path, target)
+        self._adopted.append(source)
+
+    def attach(self, name: str, text: str) -> None:
+        """Put a text file beside the manifest."""
+        (self._work / name).write_text(text, encoding="utf-8")
+
     def chain(self, info: SourceInfo, blocks: Iterable[AlignedBlock]) -> None:
         """Store the chain that lifts this assembly's positions to another."""
-        self._chains.append(write_chain(self._work, info, blocks))
+        self._adopted.append(write_chain(self._work, info, blocks))
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +100,7 @@ class ReferenceWriter:
     ) -> None:
         try:
             if kind is None:
-                self._publish([*(writer.finish() for writer in self._writers), *self._chains])
+                self._publish([*(writer.finish() for writer in self._writers), *self._adopted])
             else:
                 for writer in self._writers:
                     if isinstance(writer, AlleleWriter | SequenceWriter):

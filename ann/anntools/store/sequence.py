@@ -17,7 +17,7 @@ for _number, _base in enumerate(b"ACGT"):
     for _byte in (_base, _base | 0x20):
         _BITS[_byte] = _number
         _KNOWN[_byte] = True
-_LETTERS = np.frombuffer(b"ACGT", np.uint8)
+_FOUR = tuple(bytes(b"ACGT"[byte >> shift & 3] for shift in (0, 2, 4, 6)) for byte in range(256))
 _BLOCK = 1 << 22
 
 
@@ -32,10 +32,15 @@ def pack_sequence(sequence: bytes) -> tuple[bytes, bytes]:
 
 def unpack_sequence(bits: Bytes, mask: Bytes, start: int, end: int) -> bytes:
     """Bases start..end (0-based half-open) as upper-case ASCII, N where unknown."""
-    places = np.arange(start, end)
-    two = (bits[places >> 2] >> ((places & 3) << 1).astype(np.uint8)) & 3
-    unknown = (mask[places >> 3] >> (places & 7).astype(np.uint8)) & 1
-    return np.where(unknown == 1, ord("N"), _LETTERS[two]).astype(np.uint8).tobytes()
+    first = start >> 2
+    text = b"".join([_FOUR[byte] for byte in bits[first : (end + 3) >> 2].tobytes()])
+    text = text[start - (first << 2) : end - (first << 2)]
+    unknown = mask[start >> 3 : (end + 7) >> 3]
+    if not unknown.any():
+        return text
+    flags = np.unpackbits(unknown, bitorder="little")[start & 7 :][: end - start]
+    letters = np.frombuffer(text, np.uint8)
+    return np.where(flags == 1, ord("N"), letters).astype(np.uint8).tobytes()
 
 
 class SequenceWriter:

@@ -1,7 +1,7 @@
 """One whole site over memory, and people who visit it."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,10 +13,11 @@ from werkzeug.test import TestResponse
 from gas.adapters.memory import MemoryWorld
 from gas.config import Settings
 from gas.domain.account import Tier
+from gas.domain.errors import NotFoundError
 from gas.domain.job import Job
 from gas.ports import Mail, Session
 from gas.wiring import Outside
-from tests.builders import a_completed_job
+from tests.builders import NOW, a_completed_job
 from web.app import create_app
 
 BASE = "http://127.0.0.1:8080"
@@ -37,12 +38,32 @@ def settings(**changes: str) -> Settings:
     return Settings.from_env({**ENVIRONMENT, **changes})
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeptMail:
+    box_id: str
+    mail: Mail
+    sent_at: datetime = NOW
+
+
 class MemoryMailbox:
     def __init__(self) -> None:
-        self.rows: list[Mail] = []
+        self.rows: list[KeptMail] = []
 
-    def mails(self, *, to: str, limit: int) -> list[Mail]:
-        return [mail for mail in reversed(self.rows) if mail.to == to][:limit]
+    def put(self, to: str, subject: str, text: str) -> None:
+        mail = Mail(mail_id=subject, to=to, subject=subject, text=text, html="<p>")
+        self.rows.append(KeptMail(box_id=f"{len(self.rows):032x}", mail=mail))
+
+    def list(self, *, limit: int = 100) -> list[KeptMail]:
+        return self.rows[::-1][:limit]
+
+    def get(self, box_id: str) -> KeptMail:
+        try:
+            return self.rows[int(box_id, 16)]
+        except (IndexError, ValueError):
+            raise NotFoundError("no such mail") from None
+
+    def eml(self, box_id: str) -> bytes:
+        return f"Subject: {self.get(box_id).mail.subject}".encode()
 
 
 def outside(world: MemoryWorld) -> Outside:
@@ -126,7 +147,10 @@ class Visitor:
         )
 
     def get(self, path: str, **changes: Any) -> TestResponse:
-        return self.client.get(path, base_url=self.base, **changes)
+        return self.open("GET", path, **changes)
+
+    def open(self, method: str, path: str, **changes: Any) -> TestResponse:
+        return self.client.open(path, method=method, base_url=self.base, buffered=True, **changes)
 
     def token(self) -> str:
         """What the form of a page holds; any page made in this session would do."""

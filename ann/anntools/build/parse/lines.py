@@ -31,6 +31,14 @@ class SourceError(AnnToolsError):
         self.line = line
         self.column = column
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _remade, (self.file, self.message, self.line, self.column)
+
+
+def _remade(file: str, message: str, line: int | None, column: int | str | None) -> "SourceError":
+    """A SourceError that has come from another process."""
+    return SourceError(file, message, line=line, column=column)
+
 
 def blocks(path: Path) -> Iterator[bytes]:
     """The inflated bytes of a file; raises SourceError where it is cut short or damaged."""

