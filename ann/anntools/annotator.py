@@ -23,10 +23,12 @@ from ann.anntools.store.container import Array
 
 TABLE_COLUMNS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER")
 TABLE_ANN = (
-    "ANNOTATION", "IMPACT", "GENE_NAME", "GENE_ID", "FEATURE_TYPE", "FEATURE_ID",
-    "TRANSCRIPT_BIOTYPE", "RANK", "HGVS_C", "HGVS_P", "CDNA_POS", "CDS_POS", "AA_POS",
-    "DISTANCE", "WARNINGS",
+    "ANN_EFFECT", "ANN_IMPACT", "ANN_GENE", "ANN_GENEID", "ANN_FEATURE", "ANN_FEATUREID",
+    "ANN_BIOTYPE", "ANN_RANK", "ANN_HGVS_C", "ANN_HGVS_P", "ANN_CDNA", "ANN_CDS", "ANN_AA",
+    "ANN_DISTANCE", "ANN_WARNINGS",
 )  # fmt: skip
+# Compiled sources hold positions of 31 bits.
+_MAX_LOOKUP = (1 << 31) - 2
 _SCRATCH = 1 << 18
 _ENTRIES = 1 << 12
 # Room at first; a batch that needs more is rendered again from the record that did not fit.
@@ -162,6 +164,7 @@ class Annotator:
                 part["contig"], part["delta"] = self._lifter.lift(
                     contig, part["begin"], part["stop"]
                 )
+            part["contig"][part["begin"] > _MAX_LOOKUP] = -1
             unannotated += int(np.count_nonzero(part["contig"] < 0))
             runs.append((name, stop - first))
         return runs, unannotated

@@ -89,7 +89,7 @@ class IndexBuilder:
         firsts, lasts = (
             (offsets.astype(np.int64) + moved).astype(np.uint64) for offsets in (firsts, lasts)
         )
-        windows = _linear(begins, ends, firsts)
+        steps = _first_offsets(begins, ends, firsts)
         number = bins(begins, ends, depth)
         # Neighbouring records of one bin are one chunk.
         heads = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
@@ -104,31 +104,36 @@ class IndexBuilder:
             if linear:
                 out.append(struct.pack("<Ii", bin_, stop - start))
             else:
-                place = _bin_start(bin_, depth) >> _WINDOW
-                out.append(struct.pack("<IQi", bin_, int(windows[place]), stop - start))
+                place = np.array([_bin_start(bin_, depth) >> _WINDOW])
+                offset = int(_at_windows(steps, place)[0])
+                out.append(struct.pack("<IQi", bin_, offset, stop - start))
             out.append(chunks[start:stop].tobytes())
         # A bin beyond the last one tells where the contig's records are and how many.
         out.append(struct.pack("<I", ((1 << 3 * (depth + 1)) - 1) // 7 + 1))
         out += [struct.pack("<Q", 0)] * (not linear)
         out.append(struct.pack("<i4Q", 2, int(firsts[0]), int(lasts[-1]), len(begins), 0))
         if linear:
+            windows = _at_windows(steps, np.arange(((int(ends.max()) - 1) >> _WINDOW) + 1))
             out += [struct.pack("<i", len(windows)), windows.astype("<u8").tobytes()]
         return out
 
 
-def _linear(begins: I64, ends: I64, firsts: U64) -> U64:
-    """The first offset of a record that reaches into each window of 16 kb."""
-    count = int((ends.max() - 1) >> _WINDOW) + 1
-    none = np.uint64(np.iinfo(np.uint64).max)
-    windows = np.full(count, none, np.uint64)
-    np.minimum.at(windows, begins >> _WINDOW, firsts)
-    for index in np.flatnonzero((ends - 1 >> _WINDOW) > (begins >> _WINDOW)).tolist():
-        reach = slice(int(begins[index] >> _WINDOW) + 1, int((ends[index] - 1) >> _WINDOW) + 1)
-        np.minimum(windows[reach], firsts[index], out=windows[reach])
-    known = np.where(windows != none, np.arange(count), -1)
-    known = np.maximum.accumulate(known)
-    filled: U64 = np.where(known >= 0, windows[np.maximum(known, 0)], np.uint64(0))
-    return filled
+def _first_offsets(begins: I64, ends: I64, firsts: U64) -> tuple[I64, U64]:
+    """Windows of 16 kb from which on a record is the first that reaches into them, and its offset.
+
+    Records are in order, so that only one that ends beyond all before it is first anywhere.
+    """
+    first, last = begins >> _WINDOW, (ends - 1) >> _WINDOW
+    before = np.r_[np.int64(-1), np.maximum.accumulate(last)[:-1]]
+    new = last > before
+    return np.maximum(first, before + 1)[new], firsts[new]
+
+
+def _at_windows(steps: tuple[I64, U64], windows: I64) -> U64:
+    """The offset at which to begin for each window; 0 before the first."""
+    places = np.searchsorted(steps[0], windows, side="right")
+    found: U64 = np.r_[np.uint64(0), steps[1]][places]
+    return found
 
 
 def _bin_start(number: int, depth: int) -> int:
