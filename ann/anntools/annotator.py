@@ -2,13 +2,14 @@
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ann.anntools.assembly.lift import Lifter
 from ann.anntools.io.batches import Lines
 from ann.anntools.kernel import structures as c
 from ann.anntools.kernel.binding import kernel
@@ -22,10 +23,12 @@ from ann.anntools.store.container import Array
 
 TABLE_COLUMNS = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER")
 TABLE_ANN = (
-    "ANNOTATION", "IMPACT", "GENE_NAME", "GENE_ID", "FEATURE_TYPE", "FEATURE_ID",
-    "TRANSCRIPT_BIOTYPE", "RANK", "HGVS_C", "HGVS_P", "CDNA_POS", "CDS_POS", "AA_POS",
-    "DISTANCE", "WARNINGS",
+    "ANN_EFFECT", "ANN_IMPACT", "ANN_GENE", "ANN_GENEID", "ANN_FEATURE", "ANN_FEATUREID",
+    "ANN_BIOTYPE", "ANN_RANK", "ANN_HGVS_C", "ANN_HGVS_P", "ANN_CDNA", "ANN_CDS", "ANN_AA",
+    "ANN_DISTANCE", "ANN_WARNINGS",
 )  # fmt: skip
+# Compiled sources hold positions of 31 bits.
+_MAX_LOOKUP = (1 << 31) - 2
 _SCRATCH = 1 << 18
 _ENTRIES = 1 << 12
 # Room at first; a batch that needs more is rendered again from the record that did not fit.
@@ -44,7 +47,8 @@ class Batch:
 
     `runs` are (contig, number of records); `begins`, `ends` 0-based half-open; `stops` the end of
     each record in `text`; `annotated` records by source, `by_rank` records by the rank of their
-    most severe consequence.
+    most severe consequence; `ref_checked` records whose REF could be compared with the reference,
+    `ref_wrong` those of them that differ.
     """
 
     text: memoryview
@@ -58,6 +62,16 @@ class Batch:
     annotated: I64
     by_rank: I64
     routine_pairs: int
+    ref_checked: int
+    ref_wrong: int
+
+
+class KeyTakenError(Exception):
+    """A record has, undeclared, a key that was to be added; the name must be another."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 class Annotator:
@@ -70,6 +84,8 @@ class Annotator:
         columns: int,
         contig_of: Callable[[bytes], str | None],
         *,
+        lengths: Sequence[int],
+        lifter: Lifter | None = None,
         table: bool,
     ) -> None:
         self._plan = plan
@@ -78,6 +94,9 @@ class Annotator:
         self._contig_of = contig_of
         self._numbers = {name: number for number, name in enumerate(plan.contigs)}
         self._table = table
+        self._lifter = lifter
+        self._lengths = np.array(lengths, np.int64)
+        self._names = [name for resolved in plan.resolved for name in resolved.names]
         self._kernel = kernel()
         self._genes = GeneTables(consequences.genes.container) if consequences else None
         self._local = threading.local()
@@ -112,6 +131,8 @@ class Annotator:
         job, kept = self._job(text, records, found.alleles, rooms)
         if self._kernel.anntools_resolve(job):
             raise AssertionError("the kernel found more alleles than it had counted")
+        if job.taken:
+            raise KeyTakenError(self._names[job.taken - 1])
         answers = self._settle(job, kept, text, records, rooms)
         out, table = self._render(job, len(text), len(records), rooms)
         return Batch(
@@ -126,6 +147,8 @@ class Annotator:
             kept["annotated"],
             kept["by_rank"],
             answers,
+            job.ref_checked,
+            job.ref_wrong,
         )
 
     def _name_contigs(
@@ -133,9 +156,16 @@ class Annotator:
     ) -> tuple[list[tuple[bytes, int]], int]:
         runs, unannotated = [], 0
         for name, first, stop in contig_runs(text, records, rooms):
-            number = self._numbers.get(self._contig_of(name) or "", -1)
-            records["contig"][first:stop] = number
-            unannotated += (stop - first) if number < 0 else 0
+            contig = self._contig_of(name)
+            part = records[first:stop]
+            if contig is None or self._lifter is None:
+                part["contig"] = self._numbers.get(contig or "", -1)
+            else:
+                part["contig"], part["delta"] = self._lifter.lift(
+                    contig, part["begin"], part["stop"]
+                )
+            part["contig"][part["begin"] > _MAX_LOOKUP] = -1
+            unannotated += int(np.count_nonzero(part["contig"] < 0))
             runs.append((name, stop - first))
         return runs, unannotated
 
@@ -166,6 +196,7 @@ class Annotator:
             source_count=sources,
             value_count=plan.values,
             sequences=plan.sequences,
+            lengths=c.address(self._lengths),
             contigs=len(plan.contigs),
             hints=self._local.hints,
             genes=ctypes.pointer(self._genes.struct) if self._genes else None,

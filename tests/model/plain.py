@@ -13,12 +13,13 @@ from ann.anntools.store.keys import normalise
 from ann.anntools.store.sequence import SequenceReader
 from tests.model.lookup import AlleleLookup, IntervalLookup
 
-MAX_POS = (1 << 31) - 2
+MAX_POS = (1 << 44) - 2
+MAX_LOOKUP = (1 << 31) - 2
 MAX_LISTED = 1000
 _BASES = re.compile(rb"[ACGTNacgtn]+\Z")
 _END = re.compile(rb"(?:^|;)END=([^;]*)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f]")
-_NUMBER = re.compile(rb"[0-9]{1,10}\Z")
+_NUMBER = re.compile(rb"[0-9]{1,14}\Z")
 _FIXED = 8
 
 Form = tuple[int, bytes, bytes]
@@ -82,7 +83,6 @@ class PlainAnnotator:
             or int(fields[1]) > MAX_POS
             or not fields[3]
             or not fields[4]
-            or not fields[7]
         )
 
     def _record(self, fields: list[bytes], out: Expected) -> bytes:
@@ -94,15 +94,14 @@ class PlainAnnotator:
         end = max(end, begin + 1)
         out.places.append((begin, end))
         contig = self._contig_of(fields[0])
-        if contig is not None:
+        if contig is not None and begin <= MAX_LOOKUP:
             ids, info = self._values(contig, pos, ref, alts, end)
             known = [] if fields[2] in {b".", b""} else fields[2].split(b";")
             added = [value for value in dict.fromkeys(ids) if value not in known]
             fields[2] = b";".join([*([fields[2]] if known else []), *added]) or b"."
-            kept = [] if fields[7] == b"." else [fields[7]]
+            kept = [] if fields[7] in {b".", b""} else [fields[7]]
             fields[7] = b";".join([*kept, *info]) or b"."
-        elif not fields[2]:
-            fields[2] = b"."
+        fields[2], fields[7] = fields[2] or b".", fields[7] or b"."
         return b"\t".join(fields) + b"\n"
 
     def _values(

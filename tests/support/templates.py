@@ -174,4 +174,3 @@ class Resolver:
 
 
 _NOTHING = object()
-

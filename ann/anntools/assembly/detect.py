@@ -29,6 +29,8 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 
+_REFERENCE_FILE = re.compile(r"(?:reference\w*[= ]|-R |--ref\w* )(\S+)|(\S+\.(?:fasta|fa)\b)")
+
 
 @dataclass(frozen=True, slots=True)
 class Detected:
@@ -81,6 +83,9 @@ def detect(meta: Iterable[str], lengths: Mapping[str, int], contigs: Iterable[st
     contigs = list(contigs)
     found = _winner(_from_lengths(lengths), "contig lengths")
     found = found or _winner(_from_words(x for x in lines if _TELLING.match(x)), "reference lines")
+    # Callers write their command into the header, the file of the reference in it.
+    files = [match[0] for line in lines for match in _REFERENCE_FILE.finditer(line)]
+    found = found or _winner(_from_words(files), "reference file of a command")
     accessions = Counter(REFSEQ[name][1] for name in {*contigs, *lengths} if name in REFSEQ)
     found = found or _winner(accessions, "contig accessions")
     if found:

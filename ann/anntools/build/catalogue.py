@@ -29,6 +29,7 @@ _NEEDS_NO_COLUMNS: Final = frozenset({"ensembl", "fasta", "hgnc", "chain", "bed"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _KEY: Final = re.compile(r"[A-Za-z_][0-9A-Za-z_.]{0,59}")
 _TYPES: Final = ("String", "Integer", "Float", "Character")
+_MAX_DIGITS: Final = 9
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 From = int | str
@@ -58,6 +59,7 @@ class ColumnSpec:
     parts: tuple[From, ...]
     join: str = "|"
     studies: tuple[str, ...] = ()  # of dbSNP's FREQ, in order of preference
+    digits: int = 0  # significant digits that numbers are rounded to; 0: as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,18 @@ _SOURCE_KEYS: Final = frozenset(
     }
 )
 _COLUMN_KEYS: Final = frozenset(
-    {"key", "from", "join", "number", "type", "description", "integer", "prefix", "studies"}
+    {
+        "key",
+        "from",
+        "join",
+        "number",
+        "type",
+        "description",
+        "integer",
+        "prefix",
+        "studies",
+        "digits",
+    }
 )
 
 
@@ -302,4 +315,7 @@ def _column(path: Path, where: str, data: object, form: str) -> ColumnSpec:
     )
     if column.key == "ID":
         column = replace(column, type="String")
-    return ColumnSpec(column, tuple(parts), join, entry.texts("studies"))
+    digits = entry.data.get("digits", 0)
+    if not isinstance(digits, int) or isinstance(digits, bool) or not 0 <= digits <= _MAX_DIGITS:
+        raise entry.error(f"'digits' must be a whole number up to {_MAX_DIGITS}")
+    return ColumnSpec(column, tuple(parts), join, entry.texts("studies"), digits)

@@ -198,6 +198,12 @@ def key_names(header: Header, columns: Sequence[Column]) -> dict[str, str]:
     return names
 
 
+def contig_line(name: str, length: int | None, assembly: str) -> str:
+    """The ##contig line of a contig that the input does not declare."""
+    told = f",length={length}" if length else ""
+    return f"##contig=<ID={name}{told},assembly={assembly}>"
+
+
 def info_line(name: str, column: Column, source: str, version: str) -> str:
     """The ##INFO line of a key."""
 

@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -17,15 +16,6 @@ RUN_BYTES = 64 << 20
 _READ = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Sorted:
-    """A file of records alone, in order, and what was left out of it."""
-
-    path: Path
-    records_in: int
-    rejects: tuple[Reject, ...]
-
-
 class Sorter:
     """Takes batches; contigs come in the order of the header, then in that of their appearance."""
 
@@ -38,14 +28,11 @@ class Sorter:
         self._texts: list[bytes] = []
         self._keys: list[Array] = []
         self._size = 0
-        self._records = 0
-        self._rejects: list[Reject] = []
 
-    def add(self, lines: Lines) -> None:
-        """Add a batch of lines."""
+    def add(self, lines: Lines) -> tuple[Reject, ...]:
+        """Add a batch of lines; returns those that are no records."""
         text = lines.text
         found = scan(lines, self._columns, self._rooms)
-        self._rejects += found.rejects
         records = found.records
         for name, first, stop in contig_runs(text, records, self._rooms):
             number = self._order.setdefault(name, len(self._order))
@@ -58,9 +45,9 @@ class Sorter:
         self._texts.append(text)
         self._keys.append(keys)
         self._size += len(text)
-        self._records += len(records)
         if self._size >= RUN_BYTES:
             self._spill()
+        return found.rejects
 
     def _spill(self) -> None:
         if not self._keys:
@@ -74,8 +61,8 @@ class Sorter:
                 file.write(b"%d\t%d\t%b\n" % (contig, begin, text[start:end]))
         self._runs.append(path)
 
-    def finish(self) -> Sorted:
-        """Merge the runs into one file."""
+    def finish(self) -> Path:
+        """Merge the runs into one file of records alone, in order."""
         self._spill()
         target = self._folder / "sorted"
         files = [path.open("rb", _READ) for path in self._runs]
@@ -88,8 +75,7 @@ class Sorter:
             for file, path in zip(files, self._runs, strict=True):
                 file.close()
                 path.unlink()
-        rejects = tuple(self._rejects)
-        return Sorted(target, self._records + len(rejects), rejects)
+        return target
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[tuple[int, int], bytes]]:

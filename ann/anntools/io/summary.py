@@ -1,7 +1,6 @@
 """What a run did, and the count log and provenance that tell it."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from ann.anntools.io.outputs import OutputFile
@@ -16,6 +15,8 @@ class Counts:
     records_out: int = 0
     rejected: int = 0
     unannotated: int = 0
+    ref_checked: int = 0
+    ref_differs: int = 0
     annotated: dict[str, int] = field(default_factory=dict)
     consequences: dict[str, int] = field(default_factory=dict)
 
@@ -73,7 +74,9 @@ def count_log(summary: Summary) -> str:
         f"Total: {counts.records_in}",
         f"Written: {counts.records_out}",
         f"Rejected: {counts.rejected}",
-        f"On contigs the reference does not have: {counts.unannotated}",
+        f"Not on the reference: {counts.unannotated}",
+        f"REF compared with the reference: {counts.ref_checked}",
+        f"REF differs: {counts.ref_differs}",
         "",
         "Records annotated, by source:",
     ]
@@ -107,13 +110,3 @@ def provenance(summary: Summary, input_name: str, input_sha256: str) -> str:
         "counts": asdict(summary.counts),
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-
-
-def rejects_table(rejects: Sequence[tuple[int, str, bytes]]) -> bytes:
-    """Rejected lines: number in the input, why, and how the line starts."""
-    rows = [b"line\treason\ttext\n"]
-    rows += [
-        b"%d\t%s\t%s\n" % (line, reason.encode(), text.replace(b"\t", b"\\t"))
-        for line, reason, text in rejects
-    ]
-    return b"".join(rows)

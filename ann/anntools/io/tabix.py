@@ -64,8 +64,8 @@ class IndexBuilder:
         """.tbi, or .csi when a position lies beyond what a tabix index reaches."""
         return ".tbi" if self._furthest <= TBI_LIMIT else ".csi"
 
-    def data(self) -> bytes:
-        """The index file."""
+    def data(self, moved: int = 0) -> bytes:
+        """The index file of data that have moved by some bytes since they were added."""
         names = b"".join(name + b"\0" for name in self._contigs)
         if self.suffix == ".tbi":
             out = [b"TBI\x01", struct.pack("<i", len(self._contigs)), _META]
@@ -79,14 +79,17 @@ class IndexBuilder:
             out += [_META, struct.pack("<i", len(names)), names]
             out.append(struct.pack("<i", len(self._contigs)))
         for part in self._contigs.values():
-            out += self._contig(part, depth, linear=self.suffix == ".tbi")
+            out += self._contig(part, depth, moved << 16, linear=self.suffix == ".tbi")
         return b"".join((*compress(b"".join(out)), EOF))
 
     @staticmethod
-    def _contig(part: _Contig, depth: int, *, linear: bool) -> list[bytes]:
+    def _contig(part: _Contig, depth: int, moved: int, *, linear: bool) -> list[bytes]:
         begins, ends = np.concatenate(part.begins), np.concatenate(part.ends)
         firsts, lasts = np.concatenate(part.firsts), np.concatenate(part.lasts)
-        windows = _linear(begins, ends, firsts)
+        firsts, lasts = (
+            (offsets.astype(np.int64) + moved).astype(np.uint64) for offsets in (firsts, lasts)
+        )
+        steps = _first_offsets(begins, ends, firsts)
         number = bins(begins, ends, depth)
         # Neighbouring records of one bin are one chunk.
         heads = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
@@ -96,32 +99,41 @@ class IndexBuilder:
         chunk_bin, chunks = chunk_bin[order], chunks[order].astype("<u8")
         used, starts = np.unique(chunk_bin, return_index=True)
         stops = np.r_[starts[1:], len(chunk_bin)]
-        out = [struct.pack("<i", len(used))]
+        out = [struct.pack("<i", len(used) + 1)]
         for bin_, start, stop in zip(used.tolist(), starts.tolist(), stops.tolist(), strict=True):
             if linear:
                 out.append(struct.pack("<Ii", bin_, stop - start))
             else:
-                place = _bin_start(bin_, depth) >> _WINDOW
-                out.append(struct.pack("<IQi", bin_, int(windows[place]), stop - start))
+                place = np.array([_bin_start(bin_, depth) >> _WINDOW])
+                offset = int(_at_windows(steps, place)[0])
+                out.append(struct.pack("<IQi", bin_, offset, stop - start))
             out.append(chunks[start:stop].tobytes())
+        # A bin beyond the last one tells where the contig's records are and how many.
+        out.append(struct.pack("<I", ((1 << 3 * (depth + 1)) - 1) // 7 + 1))
+        out += [struct.pack("<Q", 0)] * (not linear)
+        out.append(struct.pack("<i4Q", 2, int(firsts[0]), int(lasts[-1]), len(begins), 0))
         if linear:
+            windows = _at_windows(steps, np.arange(((int(ends.max()) - 1) >> _WINDOW) + 1))
             out += [struct.pack("<i", len(windows)), windows.astype("<u8").tobytes()]
         return out
 
 
-def _linear(begins: I64, ends: I64, firsts: U64) -> U64:
-    """The first offset of a record that reaches into each window of 16 kb."""
-    count = int((ends.max() - 1) >> _WINDOW) + 1
-    none = np.uint64(np.iinfo(np.uint64).max)
-    windows = np.full(count, none, np.uint64)
-    np.minimum.at(windows, begins >> _WINDOW, firsts)
-    for index in np.flatnonzero((ends - 1 >> _WINDOW) > (begins >> _WINDOW)).tolist():
-        reach = slice(int(begins[index] >> _WINDOW) + 1, int((ends[index] - 1) >> _WINDOW) + 1)
-        np.minimum(windows[reach], firsts[index], out=windows[reach])
-    known = np.where(windows != none, np.arange(count), -1)
-    known = np.maximum.accumulate(known)
-    filled: U64 = np.where(known >= 0, windows[np.maximum(known, 0)], np.uint64(0))
-    return filled
+def _first_offsets(begins: I64, ends: I64, firsts: U64) -> tuple[I64, U64]:
+    """Windows of 16 kb from which on a record is the first that reaches into them, and its offset.
+
+    Records are in order, so that only one that ends beyond all before it is first anywhere.
+    """
+    first, last = begins >> _WINDOW, (ends - 1) >> _WINDOW
+    before = np.r_[np.int64(-1), np.maximum.accumulate(last)[:-1]]
+    new = last > before
+    return np.maximum(first, before + 1)[new], firsts[new]
+
+
+def _at_windows(steps: tuple[I64, U64], windows: I64) -> U64:
+    """The offset at which to begin for each window; 0 before the first."""
+    places = np.searchsorted(steps[0], windows, side="right")
+    found: U64 = np.r_[np.uint64(0), steps[1]][places]
+    return found
 
 
 def _bin_start(number: int, depth: int) -> int:

@@ -210,7 +210,7 @@ static int same_complex(const Source *s, const AlleleContig *c, i64 chunk, i64 p
 static i64 find_allele(const Source *s, i64 contig, const Form *f, Hint *hint) {
     const AlleleContig *c = s->alleles + contig;
     i64 fields = FIXED_FIELDS + s->columns;
-    if (c->chunks == 0 || f->pos < 0 || f->pos > MAX_POS) return -1;
+    if (c->chunks == 0 || f->pos < 0 || f->pos > MAX_LOOKUP) return -1;
     u32 pos = (u32)f->pos, small = FIRST_COMPLEX, code = 0;
     if (f->ref_len == 1 && f->alt_len == 1 && BASE[*f->ref] < 4 && BASE[*f->alt] < 4)
         small = BASE[*f->ref] * 4u + BASE[*f->alt];

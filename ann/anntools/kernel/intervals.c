@@ -3,7 +3,7 @@
 
 /* The segment that holds a place, or -1 when the contig has none. */
 static i64 segment_of(const IntervalContig *c, i64 contig, i64 place, Hint *hint) {
-    if (c->segments == 0 || place < 0 || place > MAX_POS) return -1;
+    if (c->segments == 0 || place < 0 || place > MAX_LOOKUP) return -1;
     if (hint->contig != contig) {
         hint->contig = contig;
         hint->row = 0;

@@ -21,7 +21,12 @@ typedef int32_t i32;
 typedef uint64_t u64;
 typedef int64_t i64;
 
-enum { MAX_POS = 0x7FFFFFFE, CHUNK = 1024, FIRST_COMPLEX = 16, FIXED_FIELDS = 2 };
+/* The last position that a CSI index of greatest depth reaches, and that a source can hold. */
+#define MAX_POS (((i64)1 << 44) - 2)
+#define MAX_LOOKUP ((i64)0x7FFFFFFE)
+enum { MAX_DIGITS = 14 };
+
+enum { CHUNK = 1024, FIRST_COMPLEX = 16, FIXED_FIELDS = 2 };
 /* Longer alleles are matched as they stand. */
 enum { MAX_NORMALISED = 1000, MAX_SPELLED = 11 };
 /* A place may lie in any number of intervals; more than these are counted, not listed. */
@@ -29,7 +34,7 @@ enum { MAX_LISTED = 1000, ANN_PARTS = 16, MAX_RANKS = 64, MAX_COMPARED = 50 };
 
 /* Why a line is rejected; the order is that of REASONS in structures.py. */
 enum {
-    FINE, CONTROL_CHARACTERS, COLUMN_COUNT, BAD_CONTIG, BAD_POS, NO_REF, NO_ALT, NO_INFO
+    FINE, CONTROL_CHARACTERS, COLUMN_COUNT, BAD_CONTIG, BAD_POS, NO_REF, NO_ALT
 };
 
 /* A record in the text of a batch.  tab[i] is the end of column i; end excludes the line's end. */

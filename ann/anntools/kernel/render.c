@@ -174,6 +174,27 @@ static void put_cell(Writer *w, const u8 *text, i64 length) {
     else put_byte(w, '.');
 }
 
+static int hex_digit(u8 c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* A value as it is read, not as INFO must have it: %3D is =; what a table cannot hold stays. */
+static void put_plain_cell(Writer *w, const u8 *text, i64 length) {
+    if (length <= 0 || !memchr(text, '%', (size_t)length)) {
+        put_cell(w, text, length);
+        return;
+    }
+    put_byte(w, '\t');
+    for (i64 i = 0; i < length; i++) {
+        int high = text[i] == '%' && i + 2 < length ? hex_digit(text[i + 1]) : -1;
+        int low = high < 0 ? -1 : hex_digit(text[i + 2]);
+        int byte = low < 0 ? -1 : high * 16 + low;
+        if (byte >= 32 && byte < 127) i += 2;
+        put_byte(w, byte >= 32 && byte < 127 ? (u8)byte : text[i]);
+    }
+}
+
 /* Part `index` of a list between `mark`s, or the rest where there are fewer. */
 static i64 part_of(const u8 **text, i64 length, u32 index, u8 mark) {
     const u8 *at = *text, *limit = at + length;
@@ -193,7 +214,7 @@ static void put_slot_cell(Writer *w, const Job *job, const Column *c, i64 slot, 
     if (length >= 0 && c->number == '0') PUT(w, "\t1");
     else {
         if (length > 0 && c->number == 'A') length = part_of(&text, length, allele, ',');
-        put_cell(w, text, length);
+        put_plain_cell(w, text, length);
     }
 }
 
@@ -203,7 +224,7 @@ static void put_best_cells(Writer *w, const Job *job, const Allele *a) {
     for (u32 part = 1; part < ANN_PARTS; part++) {
         const u8 *at = text;
         i64 length = a->best_len > 0 ? part_of(&at, a->best_len, part, '|') : 0;
-        put_cell(w, at, length);
+        put_plain_cell(w, at, length);
     }
 }
 

@@ -13,10 +13,9 @@ REASONS = (
     "control characters in the line",
     "the number of columns is not that of the header",
     "no contig name, or one with blanks",
-    "POS is not a whole number from 0 to 2147483646",
+    "POS is not a whole number from 0 to 17592186044414",
     "REF is empty",
     "ALT is empty",
-    "INFO is missing",
 )
 
 RECORD = np.dtype(

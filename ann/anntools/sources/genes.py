@@ -51,7 +51,7 @@ class Consequences:
                 allele = alleles[number]
                 record = records[int(allele["record"])]
                 tab = record["tab"]
-                pos = int(text[int(tab[0]) + 1 : int(tab[1])])
+                pos = int(text[int(tab[0]) + 1 : int(tab[1])]) + int(record["delta"])
                 ref = text[int(tab[2]) + 1 : int(tab[3])]
                 alt = text[int(allele["alt_start"]) : int(allele["alt_end"])]
             transcript = self.genes.transcript(transcript_number)

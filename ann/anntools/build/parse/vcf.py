@@ -35,13 +35,15 @@ class Wanted:
     """A column as the block reader needs it.
 
     `source` is ID or an INFO key; `each` tells how values go with alleles: "A" one for each ALT,
-    "R" one for REF before them, "" the same text for all.
+    "R" one for REF before them, "" the same text for all; numbers are rounded to `digits`
+    significant ones unless it is 0.
     """
 
     column: Column
     source: str
     each: str
     studies: tuple[str, ...]
+    digits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def make_plan(
     for column in spec.columns:
         (part,) = column.parts if len(column.parts) == 1 else (None,)
         if part == "ID":
-            wanted.append(Wanted(column.column, "ID", "", ()))
+            wanted.append(Wanted(column.column, "ID", "", (), 0))
             continue
         key = part.removeprefix("INFO/") if isinstance(part, str) else ""
         if not key or key == part:
@@ -133,10 +135,9 @@ def make_plan(
                 line=header.lines,
                 column=key,
             )
-        each = header.numbers.get(key, "")
-        wanted.append(
-            Wanted(column.column, key, each if each in {"A", "R"} else "", column.studies)
-        )
+        number = header.numbers.get(key, "")
+        each = number if number in {"A", "R"} else ""
+        wanted.append(Wanted(column.column, key, each, column.studies, column.digits))
     return VcfPlan(path.name, spec.assembly, tuple(wanted), sequences)
 
 

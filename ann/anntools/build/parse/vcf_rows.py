@@ -2,20 +2,23 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ann.anntools.build.parse.lines import SourceError, whole_number
+from ann.anntools.build.parse.lines import SourceError
 from ann.anntools.build.parse.place import Places
 from ann.anntools.build.parse.vcf import VcfPlan, Wanted
+from ann.anntools.build.parse.vcf_cells import ColumnCells, Marks, info_spans
 from ann.anntools.store.alleles import (
     ROW_ALLELE,
+    ROW_CODE,
+    ROW_LONG,
     ROW_POS,
     AlleleRows,
     allele_cells,
@@ -40,6 +43,20 @@ Flags = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
 
+class _Slow(NamedTuple):
+    """An allele taken by itself: its line and number there, then the fields of its row."""
+
+    row: int
+    nth: int
+    place: int
+    small: int
+    code: int
+    where: int
+
+
+_SLOW_FIELDS: Final = (ROW_POS, ROW_ALLELE, ROW_CODE, ROW_LONG)
+
+
 @dataclass(slots=True)
 class BlockRows:
     """What came of a block; `skipped` counts alleles without a sequence and rows elsewhere."""
@@ -47,20 +64,6 @@ class BlockRows:
     parts: list[AlleleRows]
     records: int
     skipped: Counter[str] = field(default_factory=Counter)
-
-
-class _Texts:
-    """Distinct values of a column in a block, numbered from 1."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-
-    def id_of(self, text: bytes) -> int:
-        """0 for a missing value."""
-        if not text or text == b".":
-            return 0
-        value = text.decode("utf-8", "replace")
-        return self.numbers.setdefault(value, len(self.numbers) + 1)
 
 
 @lru_cache(maxsize=4)
@@ -101,6 +104,7 @@ class _Block:
         self.plan = plan
         self.first_line = first_line
         self.text = text if text.endswith(b"\n") else text + b"\n"
+        self.marks = Marks(np.frombuffer(self.text, np.uint8))
         self.places = Places(plan.file, plan.assembly)
         self.dtype = row_type([wanted.column for wanted in plan.wanted])
         self.skipped: Counter[str] = Counter()
@@ -108,7 +112,7 @@ class _Block:
 
     def rows(self) -> Iterator[AlleleRows]:
         """Rows of each run of lines on one contig."""
-        buffer = np.frombuffer(self.text, np.uint8)
+        buffer = self.marks.buffer
         ends = np.flatnonzero(buffer == _LINE)
         starts = np.concatenate([[0], ends[:-1] + 1])
         tabs = np.flatnonzero(buffer == _TAB)
@@ -182,7 +186,7 @@ class _Run:
         self._places = places
         self._info_ends = info_ends
         self._base_at = _base_at(block.plan.sequences, contig)
-        self._texts = [_Texts() for _ in block.plan.wanted]
+        self._columns = [self._cells(wanted) for wanted in block.plan.wanted]
         self._long: list[bytes] = []
         self._long_size = 0
 
@@ -203,24 +207,39 @@ class _Run:
             if nth:
                 plain &= ~there | (self._buffer[np.maximum(where - 1, 0)] == _COMMA)
             alts.append((there, alt))
-        values = [self._values(wanted, index) for index, wanted in enumerate(self._plan.wanted)]
         made: list[npt.NDArray[np.void]] = []
         order: list[Ints] = []
         for nth, (there, alt) in enumerate(alts):
             rows = np.flatnonzero(plain & there)
             made.append(self._plain_rows(rows, positions, ref, alt))
-            for index, value in enumerate(values):
-                made[-1][f"c{index}"] = [value(int(row), nth) for row in rows.tolist()]
+            for index, column in enumerate(self._columns):
+                made[-1][f"c{index}"] = column.cells(rows, nth)
             order.append(rows)
-        others = np.flatnonzero(~plain).tolist()
-        slow = [cells for row in others for cells in self._slow(row, positions, values)]
-        if slow:
-            made.append(np.array([cells for _, cells in slow], self._block.dtype))
-            order.append(np.array([row for row, _ in slow], np.int64))
+        slow = list(self._slow(np.flatnonzero(~plain).tolist(), positions))
+        for nth in {each.nth for each in slow}:
+            some = [each for each in slow if each.nth == nth]
+            rows = np.array([each.row for each in some], np.int64)
+            rest = np.zeros(len(some), self._block.dtype)
+            for at, name in enumerate(_SLOW_FIELDS, 2):
+                rest[name] = [each[at] for each in some]
+            for index, column in enumerate(self._columns):
+                rest[f"c{index}"] = column.cells(rows, nth)
+            made.append(rest)
+            order.append(rows)
         unordered: npt.NDArray[np.void] = np.concatenate(made)
         rows_in_order = unordered[np.argsort(np.concatenate(order), kind="stable")]
-        texts = [list(found.numbers) for found in self._texts]
+        texts = [column.texts.all() for column in self._columns]
         return AlleleRows(self._contig, rows_in_order, texts, b"".join(self._long))
+
+    def _cells(self, wanted: Wanted) -> ColumnCells:
+        if wanted.source == "ID":
+            spans = (self._places[:, 1] + 1, self._places[:, 2])
+        else:
+            marks = self._block.marks
+            spans = info_spans(wanted.source, marks, self._places[:, 6], self._info_ends)
+        return ColumnCells(
+            self._plan.file, wanted, self._text, self._block.marks, spans, self._lines
+        )
 
     def _positions(self) -> Ints:
         first, end = self._places[:, 0] + 1, self._places[:, 1]
@@ -255,100 +274,29 @@ class _Run:
         made[ROW_ALLELE] = 4 * ref[rows].astype(np.uint32) + alt[rows]
         return made
 
-    def _slow(
-        self, row: int, positions: Ints, values: list[Callable[[int, int], int]]
-    ) -> Iterator[tuple[int, tuple[int, ...]]]:
-        places = self._places[row]
-        ref = self._text[places[2] + 1 : places[3]]
-        if not _SEQUENCE.fullmatch(ref):
-            raise SourceError(
-                self._plan.file,
-                f"REF {ref[:40].decode('utf-8', 'replace')!r} is no sequence",
-                line=int(self._lines[row]),
-                column=4,
-            )
-        pos = int(positions[row])
-        for nth, alt in enumerate(self._text[places[3] + 1 : places[4]].split(b",")):
-            if not _SEQUENCE.fullmatch(alt) or alt.upper() == ref.upper():
-                self._block.skipped["alleles without a sequence of their own"] += 1
-                continue
-            place, small, code, text = allele_cells(pos, ref, alt, self._base_at)
-            where = self._long_size
-            if text:
-                self._long.append(text)
-                self._long_size += len(text)
-            yield row, (place, small, code, *(value(row, nth) for value in values), where)
-
-    def _values(self, wanted: Wanted, index: int) -> Callable[[int, int], int]:
-        """What gives the cell of a line and an allele."""
-        if wanted.source == "ID":
-            first, end = self._places[:, 1] + 1, self._places[:, 2]
-            found = [
-                self._text[start:stop]
-                for start, stop in zip(first.tolist(), end.tolist(), strict=True)
-            ]
-        else:
-            found = self._info(wanted.source)
-        texts = self._texts[index]
-        prefix = wanted.column.prefix.encode()
-
-        def value(row: int, nth: int) -> int:
-            text = found[row]
-            if not text:
-                return 0
-            if wanted.studies:
-                text = _frequency(text, wanted.studies, nth)
-            elif wanted.each:
-                parts = text.split(b",")
-                place = nth + (wanted.each == "R")
-                text = parts[place] if place < len(parts) else b""
-            if wanted.column.integer:
-                return self._number(text, row, prefix, wanted)
-            return texts.id_of(text)
-
-        return value
-
-    def _number(self, text: bytes, row: int, prefix: bytes, wanted: Wanted) -> int:
-        if text in {b"", b"."}:
-            return 0
-        # Where several identifiers stand, the first is as good as any.
-        digits = re.split(rb"[;,|]", text, maxsplit=1)[0].removeprefix(prefix)
-        if digits.isdigit():
-            return int(digits) + 1
-        line = int(self._lines[row])
-        return 1 + whole_number(
-            digits.decode("utf-8", "replace"), self._plan.file, line, wanted.source
-        )
-
-    def _info(self, key: str) -> list[bytes]:
-        """The text of an INFO key in each line, empty where it is not there."""
-        starts = self._places[:, 6]
-        found = [b""] * len(starts)
-        pattern = re.compile(rb"[\t;]" + re.escape(key.encode()) + rb"=([^;\t\r\n]*)")
-        low, high = int(starts[0]), int(self._info_ends[-1])
-        matches = list(pattern.finditer(self._text, low, high))
-        if not matches:
-            return found
-        at = np.array([match.start() for match in matches])
-        rows = np.searchsorted(starts, at, side="right") - 1
-        inside = at < self._info_ends[rows]
-        for row, match, fine in zip(rows.tolist(), matches, inside.tolist(), strict=True):
-            if fine and not found[row]:
-                found[row] = match[1]
-        return found
-
-
-def _frequency(text: bytes, studies: tuple[str, ...], nth: int) -> bytes:
-    """The allele's frequency in dbSNP's FREQ: study:ref,alt,...|study:..."""
-    by_study = {}
-    for part in text.split(b"|"):
-        name, _, values = part.partition(b":")
-        by_study[name] = values
-    for study in studies:
-        shares = by_study.get(study.encode(), b"").split(b",")
-        if nth + 1 < len(shares) and shares[nth + 1] not in {b".", b""}:
-            return shares[nth + 1]
-    return b""
+    def _slow(self, rows: list[int], positions: Ints) -> Iterator[_Slow]:
+        """Alleles that are no substitution by a letter, one by one."""
+        text = self._text
+        for row in rows:
+            places = self._places[row].tolist()
+            ref = text[places[2] + 1 : places[3]]
+            if not _SEQUENCE.fullmatch(ref):
+                raise SourceError(
+                    self._plan.file,
+                    f"REF {ref[:40].decode('utf-8', 'replace')!r} is no sequence",
+                    line=int(self._lines[row]),
+                    column=4,
+                )
+            pos = int(positions[row])
+            for nth, alt in enumerate(text[places[3] + 1 : places[4]].split(b",")):
+                if not _SEQUENCE.fullmatch(alt) or alt.upper() == ref.upper():
+                    self._block.skipped["alleles without a sequence of their own"] += 1
+                    continue
+                place, small, code, stored = allele_cells(pos, ref, alt, self._base_at)
+                yield _Slow(row, nth, place, small, code, self._long_size)
+                if stored:
+                    self._long.append(stored)
+                    self._long_size += len(stored)
 
 
 def block_rows(plan: VcfPlan, first_line: int, text: bytes) -> BlockRows:

@@ -11,7 +11,6 @@ from ann.anntools.errors import ReferenceUnusableError
 from ann.anntools.store.genes import GeneReader
 from ann.anntools.store.reference import CURRENT, current_release
 from ann.anntools.store.sequence import SequenceReader
-from tests.model.lookup import AlleleLookup, IntervalLookup
 
 Ask = Callable[[Path, str, str], dict[str, str]]
 
