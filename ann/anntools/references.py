@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ann.anntools.annotator import Annotator
@@ -58,7 +59,7 @@ def serve(root: Path, header: Header, found: Detected, *, table: bool) -> Servin
     genes = next((r for r in sources if r.source.kind == "gene"), None)
     consequences = None
     if genes:
-        consequences = Consequences(genes.path, SequenceReader(path) if path else None)
+        consequences = _consequences(genes.path, genes.path.stat().st_mtime_ns, path)
     lifter = None
     if chain:
         numbers = {name: number for number, name in enumerate(contigs)}
@@ -74,6 +75,12 @@ def serve(root: Path, header: Header, found: Detected, *, table: bool) -> Servin
         table=table,
     )
     return Serving(manifest, chain[1] if chain else None, tuple(sources), annotator, namer)
+
+
+@lru_cache(maxsize=4)
+def _consequences(path: Path, _written: int, sequences: Path | None) -> Consequences:
+    """Genes stay open from run to run, with the transcripts that were read."""
+    return Consequences(path, SequenceReader(sequences) if sequences else None)
 
 
 def _chain(root: Path) -> tuple[Path, Source]:
