@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+TESTS ?= tests
 
 .PHONY: help
 help: ## list the commands
@@ -11,12 +13,21 @@ help: ## list the commands
 
 $(VENV)/.runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PIP) -r requirements.txt
+	$(BIN)/python -m ann.anntools.kernel build
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
 	@touch $@
+
+.PHONY: run
+run: $(VENV)/.runtime ## install what is missing and serve on 127.0.0.1:8080 (GAS_PORT, GAS_HOME)
+	@exec $(BIN)/python -m util.run
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## walk the main job once, on free ports in a temporary home, and show it
+	@$(BIN)/python -m util.demo
 
 .PHONY: check
 check: $(VENV)/.dev ## lint, format, types, layers
@@ -27,4 +38,21 @@ check: $(VENV)/.dev ## lint, format, types, layers
 
 .PHONY: test
 test: $(VENV)/.dev ## the tests every change must pass (under 5 minutes)
-	$(BIN)/pytest -m "not full" -n 2
+	$(BIN)/pytest -m "not full" -n 2 --dist loadgroup $(TESTS)
+
+.PHONY: test-full
+test-full: $(VENV)/.dev ## the long ones: journeys in a browser, chaos, oracles, every VCF of GAS_TEST_DATA
+	$(BIN)/pytest -m full -n 2 --dist loadgroup $(TESTS)
+
+.PHONY: bench
+bench: $(VENV)/.dev ## measure, print a table, write .bench/results.json (ONLY=prefix narrows)
+	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+.PHONY: lock
+lock: ## write requirements*.txt anew from requirements*.in (needs the uv command)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements.in -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements-dev.in -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## remove what was installed and built here (never the data in GAS_HOME)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,8 +1,8 @@
 """One VCF allele as a change of the genome: what is taken out, what is put in.
 
-A sequence allele is made parsimonious by dropping the common suffix, then the common prefix. For a
-pure insertion or deletion the result is one of several equal placements (see placement.py); for
-any other change it is the only one.
+A sequence allele is made parsimonious by dropping the common prefix (VCF pads on the left), then
+the common suffix. For a pure insertion or deletion the result is one of several equal placements
+(see placement.py), the one the record writes; for any other change it is the only one.
 
 Symbolic alleles follow VCF 4.5, section 1.4.5: POS is the base before the event, END its last base.
 An ALT is a sequence only if every base is one of ACGTN; `*`, `.`, `<*>`, `<NON_REF>`, `<CNV>` and
@@ -90,8 +90,8 @@ def _parsimonious(start: int, ref: bytes, alt: bytes) -> Change:
     if ref == alt:
         return Change(Kind.SEQUENCE, start, start + len(ref), ref, alt)
     shorter = min(len(ref), len(alt))
-    tail = common_suffix(ref, alt)
-    head = common_prefix(ref, alt, shorter - tail)
+    head = common_prefix(ref, alt)
+    tail = common_suffix(ref, alt, shorter - head)
     return Change(
         Kind.SEQUENCE,
         start + head,

@@ -1,16 +1,16 @@
 """Which of the equal placements of an indel its terms are read at.
 
 The altered sequence is the same wherever in a repeat an indel is written, so one order of places
-decides (decision 120): (1) inside an exon, (2) inside an intron but clear of the two bases at
-either end, (3) for an insertion, on an exon's border, (4) elsewhere in an intron, (5) across a
-border. Among equals the most 3' one along the transcript.
+decides (decision 120): (1) inside an exon, (2) inside an intron beyond the splice region of eight
+bases, (3) clear of the two bases of the splice site, (4) for an insertion, on an exon's border, (5)
+elsewhere in an intron, (6) across a border. Among equals the most 3' one along the transcript.
 """
 
 from bisect import bisect_right
 from typing import NamedTuple
 
 from ann.anntools.consequence.placement import Span
-from ann.anntools.consequence.region import SPLICE_SITE
+from ann.anntools.consequence.region import INTRON_REGION, SPLICE_SITE
 from ann.anntools.consequence.transcript import Model, Place
 
 
@@ -29,7 +29,7 @@ def choose(model: Model, start: int, end: int, span: Span) -> Where:
     low, high = start - span.left, start + span.right
     size = end - start
     rooms = _rooms(model, low, high + max(size, 1))
-    for room in (_in_exon, _clear_of_splice_sites, _on_border, _in_intron):
+    for room in (_in_exon, _beyond_regions, _clear_of_sites, _on_border, _in_intron):
         best = _furthest(model, [room(model, place, size) for place in rooms], rooms, low, high)
         if best is not None:
             return Where(best[0] - start, best[1])
@@ -50,11 +50,19 @@ def _rooms(model: Model, low: int, high: int) -> list[Place]:
     return found
 
 
-def _clear_of_splice_sites(model: Model, place: Place, size: int) -> tuple[int, int]:
+def _beyond_regions(model: Model, place: Place, size: int) -> tuple[int, int]:
+    return _inside_intron(model, place, size, INTRON_REGION)
+
+
+def _clear_of_sites(model: Model, place: Place, size: int) -> tuple[int, int]:
+    return _inside_intron(model, place, size, SPLICE_SITE)
+
+
+def _inside_intron(model: Model, place: Place, size: int, margin: int) -> tuple[int, int]:
     if place.exonic:
         return 0, -1
     start, end = model.exon_ends[place.nth], model.exon_starts[place.nth + 1]
-    return start + SPLICE_SITE, end - SPLICE_SITE - size
+    return start + margin, end - margin - size
 
 
 def _in_exon(model: Model, place: Place, size: int) -> tuple[int, int]:
@@ -71,10 +79,7 @@ def _on_border(model: Model, place: Place, size: int) -> tuple[int, int]:
 
 
 def _in_intron(model: Model, place: Place, size: int) -> tuple[int, int]:
-    if place.exonic:
-        return 0, -1
-    start, end = model.exon_ends[place.nth], model.exon_starts[place.nth + 1]
-    return start + (size == 0), end - size - (size == 0)
+    return _inside_intron(model, place, size, int(size == 0))
 
 
 def _furthest(

@@ -7,7 +7,7 @@ into the next (same page, the exception for exon/exon junctions). Both follow fr
 the genome, never along the spliced transcript.
 
 The bases come from the genome where it is at hand, else from the transcript's own sequence, which
-ends the shift at the exon's border.
+ends the shift at the exon's border, else from the record's REF.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,13 @@ class Span(NamedTuple):
 class Reference:
     """The bases around a transcript on the forward strand of the genome."""
 
-    __slots__ = ("_genome", "_model")
+    __slots__ = ("_genome", "_model", "_ref", "_ref_start")
 
-    def __init__(self, model: Model, genome: Genome | None) -> None:
+    def __init__(self, model: Model, genome: Genome | None, ref_start: int, ref: bytes) -> None:
         self._model = model
         self._genome = genome
+        self._ref_start = ref_start
+        self._ref = ref
 
     def bases(self, start: int, end: int) -> bytes | None:
         """Genomic bases [start, end) in capitals; None where any is unknown."""
@@ -49,7 +51,11 @@ class Reference:
             found = self._genome(start, end)
             if found is not None and len(found) == end - start:
                 return found.upper()
-        return self.exonic(start, end)
+        exonic = self.exonic(start, end)
+        if exonic is not None:
+            return exonic
+        first, last = start - self._ref_start, end - self._ref_start
+        return self._ref[first:last].upper() if first >= 0 and last <= len(self._ref) else None
 
     def after(self, start: int, count: int) -> bytes:
         """Up to `count` known bases from `start` on."""
@@ -60,8 +66,11 @@ class Reference:
         return self._as_many(end, count, forward=False)
 
     def _as_many(self, border: int, count: int, *, forward: bool) -> bytes:
-        exon_end = self._exon_reach(border, forward=forward)
-        for length in (count, min(count, exon_end)):
+        in_exon = self._exon_reach(border, forward=forward)
+        in_ref = border - self._ref_start
+        if forward:
+            in_ref = len(self._ref) - in_ref
+        for length in (count, min(count, in_exon), min(count, in_ref)):
             start = border if forward else border - length
             if length > 0:
                 found = self.bases(start, start + length)

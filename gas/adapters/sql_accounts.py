@@ -1,0 +1,100 @@
+"""Accounts in a relational database, through SQLAlchemy."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Engine, Row, case, null, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gas.adapters.sql_engine import ACCOUNTS, make_engine, translated
+from gas.adapters.sql_sessions import SqlSessions
+from gas.config import Settings
+from gas.domain.account import Account, Tier
+from gas.domain.errors import NotFoundError
+from gas.ports import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """Accounts and their sessions, in one database."""
+
+    accounts: "SqlAccounts"
+    sessions: SqlSessions
+
+
+def connect_accounts(settings: Settings, clock: Clock) -> People:
+    """Open the accounts database; call it in the process that uses it, after any fork."""
+    engine = make_engine(settings.database_url)
+    return People(
+        accounts=SqlAccounts(engine, clock),
+        sessions=SqlSessions(engine, clock, idle=settings.session_idle, age=settings.session_age),
+    )
+
+
+class SqlAccounts:
+    """The accounts table."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._reads = engine.execution_options(only_reads=True)
+        self._clock = clock
+
+    def get(self, user_id: str) -> Account:
+        query = select(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id)
+        with translated(), self._reads.connect() as connection:
+            return _account(connection.execute(query).one_or_none())
+
+    def save_login(self, user_id: str, *, name: str, email: str, institution: str) -> Account:
+        # Two first logins of one person may come at once: the database decides, in one statement.
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        fresh = insert(ACCOUNTS).values(
+            user_id=user_id,
+            name=name,
+            email=email,
+            institution=institution,
+            tier=Tier.FREE.value,
+            created_at=self._clock.now(),
+        )
+        same_email: ColumnElement[bool] = ACCOUNTS.c.email == email
+        statement = fresh.on_conflict_do_update(
+            index_elements=[ACCOUNTS.c.user_id],
+            set_={
+                "name": name,
+                "email": email,
+                "institution": institution,
+                "email_bounced_at": case((same_email, ACCOUNTS.c.email_bounced_at), else_=null()),
+            },
+        ).returning(ACCOUNTS)
+        with translated(), self._engine.begin() as connection:
+            return _account(connection.execute(statement).one())
+
+    def set_tier(self, user_id: str, tier: Tier) -> Account:
+        query = select(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id).with_for_update()
+        with translated(), self._engine.begin() as connection:
+            account = _account(connection.execute(query).one_or_none())
+            downgraded = account.tier is Tier.PREMIUM and tier is Tier.FREE
+            statement = (
+                update(ACCOUNTS)
+                .where(ACCOUNTS.c.user_id == user_id)
+                .values(
+                    tier=tier.value,
+                    downgraded_at=self._clock.now() if downgraded else account.downgraded_at,
+                )
+                .returning(ACCOUNTS)
+            )
+            return _account(connection.execute(statement).one())
+
+    def note_bounce(self, email: str) -> None:
+        statement = (
+            update(ACCOUNTS)
+            .where(ACCOUNTS.c.email == email)
+            .values(email_bounced_at=self._clock.now())
+        )
+        with translated(), self._engine.begin() as connection:
+            connection.execute(statement)
+
+
+def _account(row: Row[tuple[object, ...]] | None) -> Account:
+    if row is None:
+        raise NotFoundError("no such account")
+    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return Account(**{**fields, "tier": Tier(fields["tier"])})

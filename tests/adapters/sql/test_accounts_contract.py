@@ -1,0 +1,93 @@
+"""What every accounts database promises."""
+
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+
+from gas.domain.account import Account, Tier
+from gas.domain.errors import NotFoundError
+from tests.adapters.sql.conftest import PeopleWorld
+
+MOMENT = timedelta(days=1, microseconds=123_457)
+
+
+def _login(people: PeopleWorld, user_id: str = "ada", email: str = "ada@example.org") -> Account:
+    return people.accounts.save_login(
+        user_id, name="Ada Exämple \U0001f9ec", email=email, institution="Uni; DROP TABLE"
+    )
+
+
+def test_the_first_login_makes_a_free_account(people: PeopleWorld) -> None:
+    people.clock.advance(MOMENT)
+    account = _login(people)
+    assert people.accounts.get("ada") == account
+    assert account.tier is Tier.FREE
+    assert account.created_at == people.clock.now()
+    assert account.name == "Ada Exämple \U0001f9ec"
+
+
+def test_a_later_login_refreshes_what_the_provider_says_and_keeps_the_rest(
+    people: PeopleWorld,
+) -> None:
+    created = _login(people).created_at
+    people.accounts.set_tier("ada", Tier.PREMIUM)
+    people.clock.advance(MOMENT)
+    account = people.accounts.save_login("ada", name="Ada L", email="l@example.org", institution="")
+    assert people.accounts.get("ada") == account
+    assert (account.name, account.email, account.tier) == ("Ada L", "l@example.org", Tier.PREMIUM)
+    assert account.created_at == created
+
+
+def test_an_unknown_account_is_not_found(people: PeopleWorld) -> None:
+    with pytest.raises(NotFoundError):
+        people.accounts.get("nobody")
+    with pytest.raises(NotFoundError):
+        people.accounts.set_tier("nobody", Tier.PREMIUM)
+
+
+def test_only_a_downgrade_is_remembered_with_its_moment(people: PeopleWorld) -> None:
+    _login(people)
+    assert people.accounts.set_tier("ada", Tier.FREE).downgraded_at is None
+    assert people.accounts.set_tier("ada", Tier.PREMIUM).downgraded_at is None
+    people.clock.advance(MOMENT)
+    account = people.accounts.set_tier("ada", Tier.FREE)
+    assert account.downgraded_at == people.clock.now()
+    assert people.accounts.set_tier("ada", Tier.PREMIUM).downgraded_at == account.downgraded_at
+    assert people.accounts.get("ada").tier is Tier.PREMIUM
+
+
+def test_a_bounce_is_remembered_until_the_address_changes(people: PeopleWorld) -> None:
+    _login(people)
+    _login(people, "bob", "bob@example.org")
+    people.accounts.note_bounce("ada@example.org")
+    assert people.accounts.get("ada").email_bounced_at == people.clock.now()
+    assert people.accounts.get("bob").email_bounced_at is None
+    assert _login(people).email_bounced_at == people.clock.now()
+    assert _login(people, email="new@example.org").email_bounced_at is None
+
+
+def test_a_name_made_of_sql_is_only_a_name(people: PeopleWorld) -> None:
+    evil = "' OR 1=1; DROP TABLE accounts; --"
+    people.accounts.save_login(evil, name=evil, email=evil, institution=evil)
+    assert people.accounts.get(evil).name == evil
+    with pytest.raises(NotFoundError):
+        people.accounts.get("' OR 1=1")
+
+
+def test_many_first_logins_at_once_make_one_account(people: PeopleWorld) -> None:
+    failures: list[BaseException] = []
+
+    def login() -> None:
+        try:
+            _login(people)
+        except BaseException as error:  # noqa: BLE001 - asserted on below
+            failures.append(error)
+
+    threads = [Thread(target=login) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert people.accounts.get("ada").tier is Tier.FREE

@@ -1,0 +1,168 @@
+"""The job's state machine, every (from, to) pair of it walked."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from gas.domain.errors import BusyJobError, IllegalMoveError, LostLeaseError
+from gas.domain.job import (
+    ARCHIVED_KINDS,
+    STATUS_MOVES,
+    STORAGE_MOVES,
+    TERMINAL,
+    Failure,
+    Fault,
+    Job,
+    ObjectKind,
+    Status,
+    Storage,
+)
+from tests.builders import LEASE, NOW, a_completed_job, a_job, an_outcome
+
+SECOND = timedelta(seconds=1)
+FAILURE = Failure(code="not-a-vcf", text="Not a VCF.", fault=Fault.INPUT)
+PENDING = a_job()
+RUNNING = PENDING.claim(NOW, LEASE, "worker-1")
+LATER = NOW + LEASE
+
+BY_STATUS: dict[Status, Job] = {
+    Status.PENDING: PENDING,
+    Status.RUNNING: RUNNING,
+    Status.COMPLETED: RUNNING.complete(NOW, 1, an_outcome()),
+    Status.FAILED: RUNNING.fail(NOW, FAILURE, 1),
+    Status.CANCELLED: RUNNING.cancel(NOW),
+}
+STATUS_METHODS: dict[Status, Callable[[Job], Job]] = {
+    Status.RUNNING: lambda job: job.claim(LATER, LEASE, "worker-2"),
+    Status.COMPLETED: lambda job: job.complete(LATER, 1, an_outcome()),
+    Status.FAILED: lambda job: job.fail(LATER, FAILURE),
+    Status.CANCELLED: lambda job: job.cancel(LATER),
+}
+AVAILABLE = a_completed_job()
+ARCHIVING = AVAILABLE.start_archiving()
+ARCHIVED = ARCHIVING.archive(dict.fromkeys(ARCHIVED_KINDS, "handle"))
+RETRIEVING = ARCHIVED.start_retrieval("retrieval-1")
+BY_STORAGE: dict[Storage | None, Job] = {
+    None: PENDING,
+    Storage.AVAILABLE: AVAILABLE,
+    Storage.ARCHIVING: ARCHIVING,
+    Storage.ARCHIVED: ARCHIVED,
+    Storage.RETRIEVING: RETRIEVING,
+    Storage.RESTORED: RETRIEVING.restore(LATER),
+}
+STORAGE_METHODS: dict[Storage, Callable[[Job], Job]] = {
+    Storage.ARCHIVING: Job.start_archiving,
+    Storage.AVAILABLE: Job.keep_available,
+    Storage.ARCHIVED: lambda job: job.archive({}),
+    Storage.RETRIEVING: lambda job: job.start_retrieval("retrieval-2"),
+    Storage.RESTORED: lambda job: job.restore(LATER),
+}
+
+
+@pytest.mark.parametrize("now", Status)
+@pytest.mark.parametrize("to", STATUS_METHODS)
+def test_only_listed_status_moves_are_legal(now: Status, to: Status) -> None:
+    job, move = BY_STATUS[now], STATUS_METHODS[to]
+    if now is to and now is not Status.RUNNING:
+        assert move(job) is job
+    elif to in STATUS_MOVES[now]:
+        moved = move(job)
+        assert (moved.status, moved.version) == (to, job.version + 1)
+    else:
+        with pytest.raises((IllegalMoveError, LostLeaseError)):
+            move(job)
+
+
+@pytest.mark.parametrize("now", [None, *Storage])
+@pytest.mark.parametrize("to", STORAGE_METHODS)
+def test_only_listed_storage_moves_are_legal(now: Storage | None, to: Storage) -> None:
+    job, move = BY_STORAGE[now], STORAGE_METHODS[to]
+    if now is to:
+        assert move(job) is job
+    elif now is None:  # Only a completed run brings a result into the store.
+        assert STORAGE_MOVES[None] == {Storage.AVAILABLE}
+        for unfinished in BY_STATUS.values():
+            if unfinished.storage is None:
+                with pytest.raises(IllegalMoveError):
+                    move(unfinished)
+    elif to in STORAGE_MOVES[now]:
+        moved = move(job)
+        assert (moved.storage, moved.version) == (to, job.version + 1)
+        assert moved.status is Status.COMPLETED
+    else:
+        with pytest.raises(IllegalMoveError):
+            move(job)
+
+
+def test_a_lost_retrieval_goes_back_to_the_archive_and_only_from_there() -> None:
+    assert RETRIEVING.lose_retrieval().storage is Storage.ARCHIVED
+    assert RETRIEVING.lose_retrieval().retrieval_id is None
+    for storage in (None, Storage.AVAILABLE, Storage.ARCHIVED, Storage.RESTORED):
+        with pytest.raises(IllegalMoveError):
+            BY_STORAGE[storage].lose_retrieval()
+
+
+def test_nothing_leads_out_of_a_terminal_status() -> None:
+    assert {status for status, moves in STATUS_MOVES.items() if not moves} == TERMINAL
+    assert {status for status, job in BY_STATUS.items() if job.is_terminal} == TERMINAL
+
+
+def test_every_status_and_every_storage_can_be_reached() -> None:
+    assert set(STATUS_MOVES) == set(Status)
+    assert set(STORAGE_MOVES) == {None, *Storage}
+    assert set().union(*STATUS_MOVES.values()) == set(Status) - {Status.PENDING}
+    assert set().union(*STORAGE_MOVES.values()) == set(Storage)
+
+
+def test_a_leased_job_is_busy_until_the_lease_is_over_and_says_how_long() -> None:
+    with pytest.raises(BusyJobError) as busy:
+        RUNNING.claim(NOW + SECOND, LEASE, "worker-2")
+    assert busy.value.retry_after == LEASE - SECOND
+    again = RUNNING.claim(NOW + LEASE, LEASE, "worker-2")
+    assert (again.attempt, again.owner, again.leased_until) == (2, "worker-2", NOW + 2 * LEASE)
+
+
+def test_a_job_handed_back_can_be_claimed_at_once() -> None:
+    given = RUNNING.hand_back(NOW + SECOND, 1)
+    assert given.claim(NOW + SECOND, LEASE, "worker-2").attempt == 2
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda job: job.complete(LATER, 1, an_outcome()),
+        lambda job: job.fail(LATER, FAILURE, 1),
+        lambda job: job.hand_back(LATER, 1),
+    ],
+    ids=["complete", "fail", "hand back"],
+)
+def test_what_an_older_attempt_still_tries_is_refused(act: Callable[[Job], Job]) -> None:
+    overtaken = RUNNING.claim(LATER, LEASE, "worker-2")
+    for job in (overtaken, overtaken.complete(LATER, 2, an_outcome()), overtaken.cancel(LATER)):
+        with pytest.raises(LostLeaseError):
+            act(job)
+
+
+def test_a_claim_forgets_the_progress_of_the_run_before() -> None:
+    assert RUNNING.claim(LATER, LEASE, "worker-2").progress is None
+
+
+def test_only_the_annotated_objects_get_archive_handles() -> None:
+    job = ARCHIVING.archive(dict.fromkeys(ARCHIVED_KINDS, "handle"))
+    for stored in job.objects:
+        assert (stored.archive_id == "handle") == (stored.kind in ARCHIVED_KINDS)
+
+
+def test_the_log_of_a_failed_run_is_one_of_the_jobs_objects() -> None:
+    log = an_outcome().objects[-1]
+    job = RUNNING.fail(NOW, Failure(code="x", text="x", fault=Fault.SERVICE, log=log), 1)
+    assert job.object_of(ObjectKind.LOG) == log
+    assert job.keys == {log.key}
+    assert PENDING.object_of(ObjectKind.LOG) is None
+
+
+def test_a_mail_is_remembered_once() -> None:
+    marked = AVAILABLE.mailed("completed:sent")
+    assert marked.version == AVAILABLE.version + 1
+    assert marked.mailed("completed:sent") is marked

@@ -1,0 +1,185 @@
+"""The notify daemon: mails the owner of a job that is completed or has failed.
+
+Queue in: notify.  Out: one mail an event, and its trace in the job's ledger.
+Run: `python -m util.notify` (any number of them).
+
+The ledger makes a mail happen at most once: `completed:sending@...` is written before the provider
+is asked and `completed:sent` after it has answered.  Only where that answer was lost is the mail
+sent again, and then it says so.
+"""
+
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import partial
+
+from gas import log as gas_log
+from gas import wiring
+from gas.config import Settings
+from gas.domain.account import Account
+from gas.domain.errors import (
+    BusyJobError,
+    MalformedMessageError,
+    NotFoundError,
+    OutageError,
+    RefusedError,
+    StaleJobError,
+    TemporaryError,
+)
+from gas.domain.job import Job, Status
+from gas.domain.message import Kind, Message, Queue
+from gas.patience import Patience
+from gas.ports import Accounts, Clock, Delivery, Jobs, Mail, Mailer
+from gas.worker import Stop, run
+from util.letters import Letters
+
+log = logging.getLogger(__name__)
+
+EVENTS = {
+    Kind.JOB_COMPLETED: ("completed", Status.COMPLETED),
+    Kind.JOB_FAILED: ("failed", Status.FAILED),
+}
+"""The event a message tells of, and the status a job must have for it to be true."""
+
+OVER = ("sent", "skipped", "refused")
+MOVE_TRIES = 10
+
+
+class Turn(Enum):
+    """What the ledger allows."""
+
+    FIRST = "first"
+    REPEAT = "repeat"
+    NONE = "none"
+
+
+def turn_of(job: Job, event: str, now: datetime, lease: timedelta) -> Turn:
+    """Whether this mail is to be sent; raises BusyJobError while another sender is at it."""
+    if any(f"{event}:{word}" in job.mails for word in OVER):
+        return Turn.NONE
+    prefix = f"{event}:sending@"
+    begun = sorted(mark.removeprefix(prefix) for mark in job.mails if mark.startswith(prefix))
+    if not begun:
+        return Turn.FIRST
+    if f"{event}:unanswered@{begun[-1]}" in job.mails:
+        return Turn.REPEAT
+    left = datetime.fromisoformat(begun[-1].partition("#")[0]) + lease - now
+    if left > timedelta(0):
+        raise BusyJobError("another sender is at this mail", retry_after=left)
+    return Turn.REPEAT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notifier:
+    """The use case: one event of one job becomes one mail."""
+
+    jobs: Jobs
+    accounts: Accounts
+    mailer: Mailer
+    clock: Clock
+    letters: Letters
+    lease: timedelta
+    patience: Patience
+
+    def handle(self, message: Message, _delivery: Delivery) -> None:
+        """Send the mail this message asks for, unless the ledger says it was."""
+        job = self.jobs.get(message.job_id)
+        if message.kind not in EVENTS or message.user_id != job.user_id:
+            raise MalformedMessageError("the message does not fit the job it names")
+        event, status = EVENTS[message.kind]
+        if job.status is not status:
+            log.warning("a message tells what is not so", extra={"status": job.status.value})
+            return
+        account = self._reachable(job.user_id)
+        stamp = f"{self.clock.now().isoformat()}#{secrets.token_hex(4)}"
+        job, turn = self._begin(job, event, stamp if account else "")
+        if turn is Turn.NONE:
+            return
+        if account is None:
+            log.info("a mail was skipped: its owner cannot be reached", extra={"mail": event})
+            return
+        write = self.letters.completed if event == "completed" else self.letters.failed
+        self._send(job, event, stamp, write(job, account, repeat=turn is Turn.REPEAT))
+
+    def _reachable(self, user_id: str) -> Account | None:
+        """The owner, read fresh; None where no mail can reach them."""
+        try:
+            account = self.accounts.get(user_id)
+        except NotFoundError:
+            return None
+        return account if account.email and account.email_bounced_at is None else None
+
+    def _begin(self, job: Job, event: str, stamp: str) -> tuple[Job, Turn]:
+        """Write down that the provider is about to be asked, so that nobody else asks meanwhile.
+
+        Without a stamp: that nobody will be asked, because the owner cannot be reached.
+        """
+        mark = f"{event}:sending@{stamp}" if stamp else f"{event}:skipped"
+        for _ in range(MOVE_TRIES):
+            turn = turn_of(job, event, self.clock.now(), self.lease)
+            if turn is Turn.NONE:
+                return job, turn
+            begun = job.mailed(mark)
+            try:
+                self.jobs.move(job, begun)
+            except (StaleJobError, OutageError):
+                # The write may have succeeded and only its answer been lost.
+                job = self.patience.with_(partial(self.jobs.get, job.job_id))
+                if mark in job.mails:
+                    return job, turn
+            else:
+                return begun, turn
+        raise StaleJobError(f"job {job.job_id} keeps changing")
+
+    def _send(self, job: Job, event: str, stamp: str, mail: Mail) -> None:
+        try:
+            self.mailer.send(mail)
+        except RefusedError as error:
+            self.accounts.note_bounce(mail.to)
+            self._mark(job, f"{event}:refused")
+            log.warning("an address cannot receive mail", extra={"reason": error.code})
+        except TemporaryError:
+            self._mark(job, f"{event}:unanswered@{stamp}")
+            raise
+        else:
+            self._mark(job, f"{event}:sent")
+            log.info("a mail was sent", extra={"mail": event})
+
+    def _mark(self, job: Job, mark: str) -> None:
+        """Write it down, however often others move the job meanwhile."""
+        for _ in range(MOVE_TRIES):
+            after = job.mailed(mark)
+            if after is job:
+                return
+            try:
+                self.patience.with_(partial(self.jobs.move, job, after))
+            except StaleJobError:
+                job = self.patience.with_(partial(self.jobs.get, job.job_id))
+            else:
+                return
+        raise StaleJobError(f"job {job.job_id} keeps changing")
+
+
+def main() -> None:
+    """Run the daemon until SIGTERM."""
+    gas_log.set_up("notify")
+    settings = Settings.from_env()
+    stop = Stop()
+    stop.listen()
+    outside = wiring.connect(settings)
+    notifier = Notifier(
+        jobs=outside.jobs,
+        accounts=outside.accounts,
+        mailer=outside.mailer,
+        clock=outside.clock,
+        letters=Letters(base_url=settings.base_url, plan=settings.plan),
+        lease=settings.lease,
+        patience=Patience(outside.clock, settings.outage_patience, stop.is_immediate),
+    )
+    run(outside.inbox(Queue.NOTIFY), notifier.handle, stop=stop, clock=outside.clock)
+
+
+if __name__ == "__main__":
+    main()

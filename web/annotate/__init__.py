@@ -1,0 +1,1 @@
+"""A new annotation: permit an upload, show its return, submit it."""

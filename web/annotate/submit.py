@@ -1,0 +1,190 @@
+"""From a permitted upload to a job.  Nothing the browser says is believed but the upload's id."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from gas.config import Settings
+from gas.domain.account import Account
+from gas.domain.errors import (
+    AlreadyExistsError,
+    JobNotFoundError,
+    NotFoundError,
+    ObjectNotFoundError,
+    RefusedError,
+    TemporaryError,
+    TooLargeError,
+)
+from gas.domain.job import Input, Job
+from gas.domain.message import Kind, Message
+from gas.domain.names import input_key
+from gas.domain.upload import PendingUpload
+from gas.ports import ObjectInfo, UploadForm
+from gas.relay import relay
+from gas.wiring import Outside
+from web.filters import size_text
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/octet-stream"
+EXAMPLE_NAME = "example.vcf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the owner asks of one annotation."""
+
+    assembly: str = "detect"
+    note: str = ""
+
+
+def permit_upload(
+    account: Account,
+    *,
+    file_name: str,
+    size: int | None,
+    redirect_base: str | None,
+    settings: Settings,
+    outside: Outside,
+) -> tuple[PendingUpload, UploadForm]:
+    """Remember an upload and sign a form for it; raises RefusedError or TooLargeError.
+
+    The store sends a browser without script to `redirect_base`/<upload id>.
+    """
+    limit = settings.plan.input_limit(account.tier)
+    if size is not None:
+        _check_size(size, limit, most=settings.premium_post_bytes)
+    now, upload_id = outside.clock.now(), str(uuid4())
+    upload = PendingUpload(
+        upload_id=upload_id,
+        user_id=account.user_id,
+        key=input_key(settings.key_prefix, account.user_id, upload_id, file_name),
+        file_name=file_name,
+        max_bytes=limit,
+        created_at=now,
+        expires_at=now + settings.upload_window,
+    )
+    outside.uploads.add(upload)
+    form = outside.inputs.upload_form(
+        upload.key,
+        max_bytes=settings.premium_post_bytes if limit is None else limit,
+        content_type=CONTENT_TYPE,
+        expires_in=settings.upload_window,
+        redirect_to=None if redirect_base is None else f"{redirect_base}/{upload_id}",
+    )
+    return upload, form
+
+
+def submit_upload(
+    upload_id: str, account: Account, wish: Wish, *, settings: Settings, outside: Outside
+) -> Job:
+    """Make the job of an upload; the same job again when asked again.
+
+    Raises NotFoundError for another person's upload, RefusedError or TooLargeError for a file
+    that has not arrived, is empty or is larger than the plan allows at this moment.
+    """
+    try:
+        upload = outside.uploads.get(upload_id)
+    except NotFoundError:
+        return _own(outside.jobs.get(upload_id), account)
+    if upload.user_id != account.user_id:
+        log.warning(
+            "an upload was submitted by somebody else",
+            extra={"upload_id": upload_id, "user_id": account.user_id},
+        )
+        raise NotFoundError("no such upload")
+    try:
+        info = outside.inputs.head(upload.key)
+    except ObjectNotFoundError:
+        raise RefusedError(
+            "upload-missing",
+            "The file has not arrived in the store.",
+            "Upload it again; an upload that was cancelled or refused leaves nothing behind.",
+        ) from None
+    limit = settings.plan.input_limit(account.tier)
+    _check_size(info.size, limit, most=None)
+    job = _add(upload_id, upload.file_name, info, account, wish, outside=outside)
+    try:
+        outside.uploads.remove(upload_id)
+    except TemporaryError:
+        log.warning("a submitted upload was not forgotten", extra={"job_id": upload_id})
+    return job
+
+
+def submit_example(
+    source: Path, account: Account, wish: Wish, *, settings: Settings, outside: Outside
+) -> Job:
+    """Make a job of the bundled example."""
+    job_id = str(uuid4())
+    key = input_key(settings.key_prefix, account.user_id, job_id, EXAMPLE_NAME)
+    info = outside.inputs.upload(source, key, content_type=CONTENT_TYPE, file_name=EXAMPLE_NAME)
+    return _add(job_id, EXAMPLE_NAME, info, account, wish, outside=outside)
+
+
+def _add(
+    job_id: str,
+    file_name: str,
+    info: ObjectInfo,
+    account: Account,
+    wish: Wish,
+    *,
+    outside: Outside,
+) -> Job:
+    job = Job(
+        job_id=job_id,
+        user_id=account.user_id,
+        input_file_name=file_name,
+        input=Input(
+            bucket=outside.inputs.bucket,
+            key=info.key,
+            size=info.size,
+            etag=info.etag,
+            version_id=info.version_id,
+        ),
+        submitted_at=outside.clock.now(),
+        requested_assembly=wish.assembly,
+        note=wish.note,
+    )
+    message = Message(kind=Kind.JOB_REQUESTED, job_id=job_id, user_id=account.user_id)
+    try:
+        outside.jobs.add(job, message)
+    except AlreadyExistsError:
+        return _own(outside.jobs.get(job_id), account)
+    log.info("a job was submitted", extra={"job_id": job_id, "size": info.size})
+    relay([message], outbox=outside.outbox, topics=outside.topics)
+    return job
+
+
+def _own(job: Job, account: Account) -> Job:
+    if job.user_id != account.user_id:
+        log.warning(
+            "an upload was submitted by somebody else",
+            extra={"upload_id": job.job_id, "user_id": account.user_id},
+        )
+        raise JobNotFoundError(f"no job {job.job_id}")
+    return job
+
+
+def _check_size(size: int, limit: int | None, *, most: int | None) -> None:
+    if size == 0:
+        raise RefusedError(
+            "empty-file",
+            "The file is empty.",
+            "Choose the VCF itself; an interrupted download often leaves an empty file.",
+        )
+    if limit is not None and size > limit:
+        raise TooLargeError(
+            "too-large",
+            f"The file has {size:,} bytes; the Free plan takes up to {limit:,} bytes "
+            f"({size_text(limit)}).",
+            "Premium has no limit on the size. On the Free plan, split the file by chromosome or "
+            "leave out samples and columns you do not need.",
+        )
+    if most is not None and size > most:
+        raise TooLargeError(
+            "too-large-to-post",
+            f"The file has {size:,} bytes; one upload can carry up to {most:,} bytes "
+            f"({size_text(most)}).",
+            "Compress it with bgzip, or split it by chromosome.",
+        )

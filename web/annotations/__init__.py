@@ -1,0 +1,1 @@
+"""The owner's annotations: the list, one in detail, its log, its files."""

@@ -1,0 +1,1 @@
+"""Whether this process answers, and whether what it needs does."""

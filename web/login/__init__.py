@@ -1,0 +1,1 @@
+"""Sign in with Globus Auth, and sign out."""

@@ -1,0 +1,1 @@
+"""The mails of a one-machine run, which sends none: each person reads their own here."""
