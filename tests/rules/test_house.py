@@ -82,7 +82,7 @@ def test_every_requirement_is_pinned_with_a_hash() -> None:
 
 def test_every_suppressed_lint_rule_is_named_and_has_its_reason() -> None:
     """The reason stands behind the code, or in a comment right above the statement."""
-    named = re.compile(r": [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*( (- |#)\S)?")
+    named = re.compile(r": [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*(\s+(- |# )\S)?")
     for path in CODE:
         lines = path.read_text().splitlines()
         for number, line in enumerate(lines, 1):
