@@ -224,7 +224,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # Only the annotator's end ends this process.
     engine = cast(EnginePort, cast(Any, importlib.import_module(module)))
     data = engine.prepare(Path(reference) if reference else None)
-    ForkServer(control, engine, (*_code_folders(), *data)).serve()
+    with suppress(BrokenPipeError):  # The annotator is gone, and with it the need for this process.
+        ForkServer(control, engine, (*_code_folders(), *data)).serve()
 
 
 if __name__ == "__main__":
