@@ -46,7 +46,7 @@ class Stack:
 
     def start(self) -> None:
         """Start every process, and return once the service answers."""
-        self._supervisor = subprocess.Popen(
+        self._supervisor = subprocess.Popen(  # noqa: S603 - our own module, no shell
             [*leash(), sys.executable, "-m", "util.run"],
             env=self._env,
             stdout=subprocess.DEVNULL,
