@@ -13,7 +13,6 @@ from ann.anntools.assembly.lift import Lifter
 from ann.anntools.io.batches import Lines
 from ann.anntools.kernel import structures as c
 from ann.anntools.kernel.binding import kernel
-from ann.anntools.kernel.gene_tables import GeneTables
 from ann.anntools.kernel.plan import Plan
 from ann.anntools.kernel.records import Reject, contig_runs, scan
 from ann.anntools.kernel.rooms import Rooms
@@ -98,7 +97,7 @@ class Annotator:
         self._lengths = np.array(lengths, np.int64)
         self._names = [name for resolved in plan.resolved for name in resolved.names]
         self._kernel = kernel()
-        self._genes = GeneTables(consequences.genes.container) if consequences else None
+        self._genes = consequences.tables if consequences else None
         self._local = threading.local()
         self._slots = sum(
             column.key != ID_KEY

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ann.anntools.annotator import Annotator
 from ann.anntools.assembly.contigs import canonical, is_mitochondrial
 from ann.anntools.assembly.detect import Detected, serves_mitochondrion
 from ann.anntools.assembly.lift import Lifter
-from ann.anntools.build.bundled import ensure
 from ann.anntools.errors import InputError, ReferenceUnusableError
 from ann.anntools.io.header import Header
 from ann.anntools.kernel.plan import Plan
@@ -19,6 +19,8 @@ from ann.anntools.store.manifest import Manifest, Source
 from ann.anntools.store.reference import CURRENT, current_release
 from ann.anntools.store.sequence import SequenceReader
 
+# Release ids of compiled bundles begin so; a bundle may be older than this version.
+BUNDLED = "bundled-"
 LIFTED = "NCBI36"
 LIFT_TARGET = "GRCh37"
 _PEEK = 200
@@ -57,7 +59,7 @@ def serve(root: Path, header: Header, found: Detected, *, table: bool) -> Servin
     genes = next((r for r in sources if r.source.kind == "gene"), None)
     consequences = None
     if genes:
-        consequences = Consequences(genes.path, SequenceReader(path) if path else None)
+        consequences = _consequences(genes.path, genes.path.stat().st_mtime_ns, path)
     lifter = None
     if chain:
         numbers = {name: number for number, name in enumerate(contigs)}
@@ -75,6 +77,12 @@ def serve(root: Path, header: Header, found: Detected, *, table: bool) -> Servin
     return Serving(manifest, chain[1] if chain else None, tuple(sources), annotator, namer)
 
 
+@lru_cache(maxsize=4)
+def _consequences(path: Path, _written: int, sequences: Path | None) -> Consequences:
+    """Genes stay open from run to run, with the transcripts that were read."""
+    return Consequences(path, SequenceReader(sequences) if sequences else None)
+
+
 def _chain(root: Path) -> tuple[Path, Source]:
     try:
         directory = current_release(root, LIFTED)
@@ -90,12 +98,20 @@ def _chain(root: Path) -> tuple[Path, Source]:
 
 def _directory(root: Path, assembly: str) -> Path:
     """The release in use; where none was built, the bundled one, compiled on first use."""
-    if assembly != "rCRS":
-        return ensure(root, assembly)
-    for name in ("rCRS", "GRCh38", "GRCh37"):
-        if (root / name / CURRENT).exists():
-            return ensure(root, name)
-    return ensure(root, "GRCh38")
+    names = ("rCRS", "GRCh38", "GRCh37") if assembly == "rCRS" else (assembly,)
+    for name in names:
+        current = root / name / CURRENT
+        if current.exists():
+            found = current.resolve()
+            return found if not found.name.startswith(BUNDLED) else _ensure(root, name)
+    return _ensure(root, "GRCh38" if assembly == "rCRS" else assembly)
+
+
+def _ensure(root: Path, assembly: str) -> Path:
+    # What compiles the bundle is not needed, and not loaded, where a reference was built.
+    from ann.anntools.build.bundled import ensure  # noqa: PLC0415
+
+    return ensure(root, assembly)
 
 
 class Namer:

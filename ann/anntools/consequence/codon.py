@@ -10,6 +10,9 @@ from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
 
+import numpy as np
+import numpy.typing as npt
+
 STOP = "*"
 UNKNOWN = "X"
 SELENOCYSTEINE = "U"
@@ -53,6 +56,10 @@ _STARTS = {
     2: (b"ATG", b"ATA", b"ATT", b"ATC", b"GTG"),
 }
 _CODONS = tuple(bytes(letters) for letters in product(b"TCAG", repeat=3))
+_CODON = 3
+_DIGITS = bytes(b"ACGT".find(byte) if byte in b"ACGT" else 4 for byte in range(256))
+# Most frames that are not read meet a stop soon.
+_FIRST_LOOK = 300
 _COMPLEMENT = bytes.maketrans(b"ACGTNacgtn", b"TGCANTGCAN")
 
 
@@ -83,24 +90,31 @@ def reverse_complement(bases: bytes) -> bytes:
     return bases.translate(_COMPLEMENT)[::-1]
 
 
+@lru_cache(maxsize=8)
+def _letters(table: int) -> npt.NDArray[np.uint8]:
+    """The letter of each codon by its bases as digits in base 5: A, C, G, T, other."""
+    code = genetic_code(table)
+    codons = (bytes(codon) for codon in product(b"ACGTN", repeat=_CODON))
+    return np.frombuffer(
+        "".join(code.amino_acid.get(codon, UNKNOWN) for codon in codons).encode(), np.uint8
+    )
+
+
 def translate(bases: bytes, code: GeneticCode) -> str:
     """One letter per complete codon; X where a base is not A, C, G or T."""
-    letter = code.amino_acid.get
-    return "".join(
-        [letter(bases[i : i + 3], UNKNOWN) for i in range(0, len(bases) - len(bases) % 3, 3)]
-    )
+    whole = len(bases) - len(bases) % _CODON
+    digits = np.frombuffer(bases.translate(_DIGITS), np.uint8, whole).astype(np.intp)
+    places = (digits[0::3] * 5 + digits[1::3]) * 5 + digits[2::3]
+    return str(_letters(code.table)[places].tobytes(), "ascii")
 
 
 def translate_to_stop(bases: bytes, code: GeneticCode) -> str:
     """As `translate`, ending with the first stop (kept) if there is one."""
-    letter = code.amino_acid.get
-    protein = []
-    for i in range(0, len(bases) - len(bases) % 3, 3):
-        residue = letter(bases[i : i + 3], UNKNOWN)
-        protein.append(residue)
-        if residue == STOP:
-            break
-    return "".join(protein)
+    protein = translate(bases[:_FIRST_LOOK], code)
+    if STOP not in protein and len(bases) > _FIRST_LOOK:
+        protein = translate(bases, code)
+    end = protein.find(STOP)
+    return protein if end < 0 else protein[: end + 1]
 
 
 def spell(residues: str) -> str:

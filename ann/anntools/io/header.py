@@ -15,6 +15,8 @@ _LENGTH = re.compile(r"[<,]length=(\d{1,18})", re.IGNORECASE)
 _OLD = re.compile(
     r'^##(INFO|FORMAT|FILTER)=([^<,]+?)\s*,\s*(?:(-?\w+)\s*,\s*(\w+)\s*,\s*)?"?(.*?)"?$'
 )
+# The byte order mark that editors put before UTF-8.
+_MARK = b"\xef\xbb\xbf"
 _NUL_HINT = "The file is not text; send a VCF."
 
 
@@ -73,6 +75,8 @@ class HeaderReader:
 
     def _accept(self, line: bytes) -> None:
         number = self.line
+        if number == 1:
+            line = line.removeprefix(_MARK)
         if b"\0" in line:
             raise InputError("not-a-vcf", "the file holds NUL bytes", line=number, hint=_NUL_HINT)
         if not line.startswith(b"##") and not line.startswith(b"#CHROM"):
@@ -111,7 +115,6 @@ def parse_header(raw: Sequence[bytes]) -> Header:
     """Understand header lines (the last is the #CHROM line)."""
     lines = [line.decode("utf-8", "surrogateescape") for line in raw]
     notes: list[str] = []
-    lines[0] = lines[0].removeprefix("\ufeff")
     if lines[0].startswith("##fileformat="):
         version = lines[0].partition("=")[2].strip()
         if not version.upper().startswith("VCF"):

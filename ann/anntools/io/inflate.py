@@ -61,6 +61,10 @@ def _groups(file: IO[bytes], meter: Meter) -> Iterator[list[bytes]]:
         at, blocks = 0, []
         while len(data) - at >= _HEAD_BYTES:
             magic, first, second, length, size = _HEAD.unpack_from(data, at)
+            if magic == b"\0" * 4 and not data[at:].strip(b"\0"):
+                # Padding after the end is no data.
+                at = len(data)
+                break
             if magic != _MAGIC or (first, second, length) != (ord("B"), ord("C"), 2):
                 raise InputError("corrupt-gzip", "a block of the BGZF file has no proper head")
             if len(data) - at < size + 1:

@@ -145,17 +145,36 @@ def _inflated(file: IO[bytes], limits: Limits, meter: Meter) -> Iterator[bytes]:
 
 def _bcf_text(path: Path) -> Iterator[bytes]:
     """BCF as VCF text, written by a child: the library may take the process down on bad input."""
-    command = [sys.executable, "-m", "ann.anntools.io.bcf", str(path)]
     root = Path(__file__).resolve().parents[3]
-    # The command is this interpreter and a module of this package.
-    with subprocess.Popen(  # noqa: S603
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root
-    ) as child:
+    command = [sys.executable, "-m", "ann.anntools.io.bcf", str(path)]
+    try:
+        # The command is this interpreter and a module of this package.
+        child = subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root
+        )
+    except OSError:
+        # A sandbox that lets no program start is what a child is wanted for.
+        yield from _bcf_here(path)
+        return
+    with child:
         if child.stdout is None:  # pragma: no cover
             raise AssertionError
         while piece := child.stdout.read(_READ):
             yield piece
     if child.returncode:
-        raise InputError(
-            "corrupt-bcf", "the BCF data are damaged or end too early", hint=TRUNCATED_HINT
-        )
+        raise _damaged_bcf()
+
+
+def _bcf_here(path: Path) -> Iterator[bytes]:
+    from ann.anntools.io.bcf import vcf_text  # noqa: PLC0415  # a large library, for BCF alone
+
+    try:
+        yield from vcf_text(str(path))
+    except (OSError, ValueError) as error:
+        raise _damaged_bcf() from error
+
+
+def _damaged_bcf() -> InputError:
+    return InputError(
+        "corrupt-bcf", "the BCF data are damaged or end too early", hint=TRUNCATED_HINT
+    )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ann.anntools.consequence.ann import ann_text, intergenic_text
 from ann.anntools.consequence.effect import annotate_allele
 from ann.anntools.consequence.so import SEVERITY, Term
+from ann.anntools.kernel.gene_tables import GeneTables
 from ann.anntools.store.container import Array
 from ann.anntools.store.genes import GeneReader
 from ann.anntools.store.sequence import SequenceReader
@@ -34,6 +35,7 @@ class Consequences:
 
     def __init__(self, path: Path, sequences: SequenceReader | None) -> None:
         self.genes = GeneReader(path)
+        self.tables = GeneTables(self.genes.container)
         self._sequences = sequences
         self.intergenic = intergenic_text("").encode()
         self.intergenic_rank = SEVERITY[Term.INTERGENIC]
