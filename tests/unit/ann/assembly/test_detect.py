@@ -81,7 +81,8 @@ def test_only_the_revised_cambridge_sequence_is_annotated_as_such(
 @pytest.mark.parametrize(
     ("name", "known"),
     [
-        ("1", "1"), ("chr1", "1"), ("CHR22", "22"), ("chrX", "X"), ("23", "X"), ("NC_000024.9", "Y"),
+        ("1", "1"), ("chr1", "1"), ("CHR22", "22"), ("chrX", "X"), ("23", "X"),
+        ("NC_000024.9", "Y"),
         ("chrM", "MT"), ("MT", "MT"), ("NC_012920.1", "MT"), ("chr1_random", None), ("", None),
         ("GL000192.1", None), ("NC_000001.12", None),
     ],
