@@ -68,7 +68,6 @@ class GeneTables:
             texts=self._texts(store),
             terms=self._terms(),
             amino_acids=self._keep(_amino_acids()),
-            starts=self._keep(_starts()),
             three=self._keep(_three_letters()),
             mismatch=self._text(REF_MISMATCH.encode()),
             mismatch_len=len(REF_MISMATCH),
@@ -122,19 +121,6 @@ def _amino_acids() -> Array:
         for index, codon in enumerate(product(b"ACGT", repeat=3)):
             letters[number, index] = ord(code.amino_acid[bytes(codon)])
     return letters
-
-
-def _starts() -> Array:
-    masks = np.zeros(_CODES, np.uint64)
-    for number in _CARRIED:
-        starts = genetic_code(number).starts
-        bits = [
-            1 << index
-            for index, codon in enumerate(product(b"ACGT", repeat=3))
-            if bytes(codon) in starts
-        ]
-        masks[number] = sum(bits)
-    return masks
 
 
 def _three_letters() -> Array:
