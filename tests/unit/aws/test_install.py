@@ -1,6 +1,7 @@
 """A machine's installation, dry: what it writes, what it starts, and what makes it give up."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,8 @@ class Machine:
         lines = [f"/gas/settings/{name}\t{value}\n" for name, value in self.settings.items()]
         (self.stubs.folder / "parameters").write_text("".join(lines))
         self.stubs.add("aws", AWS)
-        self.stubs.add(
-            "python3.11", f'if [ "$1" = -m ]; then {self._venv()} ; else {self._py()} ; fi'
-        )
+        python = f'"{sys.executable}" "$@"'
+        self.stubs.add("python3.11", f'if [ "$1" = -m ]; then {self._venv()}; else {python}; fi')
         for name in ("dnf", "useradd", "chown", "systemctl", "curl"):
             self.stubs.add(name, 'case "$*" in *-o\\ */etc/*) ;; esac')
         # The tests are not run as root everywhere, so nobody is made the owner of anything.
