@@ -20,6 +20,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from ann.anntools.kernel.builder import library
 from ann.anntools.locations import default_reference
 from ann.child import ForkedEngine
 from ann.engine import Engine, InterruptedRunError
@@ -280,7 +281,9 @@ def main() -> None:
     """Run the daemon until SIGTERM."""
     gas_log.set_up("annotator")
     settings = Settings.from_env()
-    # Settled here: the fork server is started without an environment, so without a home.
+    # Settled here: the fork server is started without an environment, so without a home, and
+    # without the PATH on which a compiler would be found.
+    library()
     named = settings.reference_dir
     reference = (Path(named) if named else default_reference()).resolve()
     with ForkedEngine(reference=reference) as engine:

@@ -173,7 +173,8 @@ class ForkedEngine:
         self._control.settimeout(None)
         if not ready:
             self.close()
-            raise DiedError("the engine cannot be made ready; its own words stand above")
+            code = self._server.returncode
+            raise DiedError(f"the engine cannot be made ready: its process ended with {code}")
 
 
 class _Watch:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from isal import igzip, igzip_lib
 
@@ -21,6 +22,9 @@ BINARY = "application/octet-stream"
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 TABLE = "text/tab-separated-values; charset=utf-8"
+
+# The library's own types call this class an instance.
+_DAMAGED = cast(type[Exception], igzip_lib.IsalError)
 
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 """The empty block every whole BGZF file ends with (SAM specification, section 4.1.2)."""
@@ -99,7 +103,7 @@ def count_records(path: Path) -> int:
             raise ResultError("the annotated VCF does not end as a whole BGZF file does")
     try:
         return sum(_records(_pieces_of_gzip(path)))
-    except (EOFError, OSError, igzip_lib.IsalError) as error:
+    except (EOFError, OSError, _DAMAGED) as error:
         raise ResultError("the annotated VCF cannot be read back") from error
 
 

@@ -92,6 +92,9 @@ class Settings:
     store_url: str = _setting("GAS_STORE_URL", web_address, "http://127.0.0.1:8081")
     """Address of the embedded object store as a browser reaches it."""
 
+    store_bind: str = _setting("GAS_STORE_BIND", str, "")
+    """Where the embedded object store listens; empty where that is GAS_STORE_URL itself."""
+
     aws_region: str = _setting("GAS_AWS_REGION", word, "us-east-1")
     aws_endpoint: str = _setting("GAS_AWS_ENDPOINT", str, "")
     """Address of an emulator for every AWS service; empty for AWS itself."""
@@ -163,6 +166,21 @@ class Settings:
     """Jobs one annotator runs side by side."""
 
     sweep_every: timedelta = _setting("GAS_SWEEP_SECONDS", seconds, "30")
+
+    scale_pool: str = _setting("GAS_SCALE_POOL", str, "")
+    """Auto Scaling group of the annotators; empty where nothing scales."""
+
+    scale_least: int = _setting("GAS_SCALE_LEAST", positive, "2")
+    scale_most: int = _setting("GAS_SCALE_MOST", positive, "20")
+    scale_every: timedelta = _setting("GAS_SCALE_SECONDS", seconds, "30")
+    scale_wait: timedelta = _setting("GAS_SCALE_WAIT_SECONDS", seconds, "120")
+    """How long a job may wait for its slot; fewer seconds ask for more machines."""
+
+    scale_hold: timedelta = _setting("GAS_SCALE_HOLD_SECONDS", seconds, "600")
+    """A machine goes when nothing in this time asked for it."""
+
+    mean_job: timedelta = _setting("GAS_MEAN_JOB_SECONDS", seconds, "60")
+    """Mean running time of a job, as the scaler reckons."""
 
     @property
     def plan(self) -> Plan:

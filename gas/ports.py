@@ -303,3 +303,35 @@ class Mailer(Protocol):
     def send(self, mail: Mail) -> None:
         """Send it; raises RefusedError where the address can never receive it."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """How many messages of a queue wait to be delivered, and how many are being worked on."""
+
+    waiting: int
+    running: int
+
+
+class Pool(Protocol):
+    """The machines that work a queue off, and the queue as it is at this moment."""
+
+    def backlog(self) -> Backlog:
+        """What the pool has to do."""
+        ...
+
+    def size(self) -> int:
+        """How many machines the pool is asked to have."""
+        ...
+
+    def resize(self, machines: int) -> None:
+        """Ask for that many; a machine that goes finishes its jobs first."""
+        ...
+
+
+class Gauges(Protocol):
+    """Where an operator watches figures over time."""
+
+    def show(self, figures: Mapping[str, float]) -> None:
+        """Write one point of each figure, by name."""
+        ...

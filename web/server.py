@@ -46,6 +46,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "forwarded_allow_ips": "",
             "logger_class": OwnLog,
             "accesslog": None,
+            # Its socket in the home folder would be shared by every server of this user.
+            "control_socket_disable": True,
             "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
             "proc_name": "gas-web",
         }

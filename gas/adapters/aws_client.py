@@ -58,6 +58,41 @@ class SesClient(Protocol):
         ...
 
 
+class AutoScalingClient(Protocol):
+    """The two calls of EC2 Auto Scaling that this service makes."""
+
+    def describe_auto_scaling_groups(
+        self,
+        *,
+        AutoScalingGroupNames: Sequence[str],  # noqa: N803 - the SDK's own names
+    ) -> Mapping[str, Sequence[Mapping[str, object]]]:
+        """What the groups are."""
+        ...
+
+    def set_desired_capacity(
+        self,
+        *,
+        AutoScalingGroupName: str,  # noqa: N803 - as above
+        DesiredCapacity: int,  # noqa: N803 - as above
+        HonorCooldown: bool,  # noqa: N803 - as above
+    ) -> object:
+        """Ask for that many machines."""
+        ...
+
+
+class CloudWatchClient(Protocol):
+    """The one call of CloudWatch that this service makes."""
+
+    def put_metric_data(
+        self,
+        *,
+        Namespace: str,  # noqa: N803 - the SDK's own names
+        MetricData: Sequence[Mapping[str, object]],  # noqa: N803 - as above
+    ) -> object:
+        """Write points of metrics."""
+        ...
+
+
 class AwsClients:
     """Makes the clients of one process, all of one region and one endpoint."""
 
@@ -97,6 +132,20 @@ class AwsClients:
                 "sesv2", endpoint_url=self._endpoint, config=_config(READ_SECONDS)
             )
         return cast("SesClient", client)
+
+    def autoscaling(self) -> AutoScalingClient:
+        with translated():
+            client = self._session.client(
+                "autoscaling", endpoint_url=self._endpoint, config=_config(READ_SECONDS)
+            )
+        return cast("AutoScalingClient", client)
+
+    def cloudwatch(self) -> CloudWatchClient:
+        with translated():
+            client = self._session.client(
+                "cloudwatch", endpoint_url=self._endpoint, config=_config(READ_SECONDS)
+            )
+        return cast("CloudWatchClient", client)
 
     def s3(self) -> S3Client:
         """S3 as this process reaches it."""

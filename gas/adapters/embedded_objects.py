@@ -18,6 +18,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -170,17 +171,19 @@ class ObjectStore:
         left = 0
         with _disk():
             for path in (self._folder / NEW).iterdir():
-                if _is_abandoned(path):
-                    left += self._forget(path)
+                # Its writer's lock is asked for and held, so that no writer is disturbed.
+                with suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self._forget(path)
+                    left += 1
         return left + len(doomed)
 
-    def _forget(self, path: Path) -> bool:
+    def _forget(self, path: Path) -> None:
         """Drop a name under `new`, and the bytes with it unless they were published."""
         if not self._index.rows("SELECT 1 FROM objects WHERE version_id = ?", path.name):
             for bucket in self._buckets:
                 self._path(bucket, path.name).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-        return True
 
     def _remove(self, versions: list[tuple[str, str]]) -> None:
         if not versions:
@@ -217,13 +220,15 @@ class NewObject:
     """Bytes on their way in.  The lock on their file falls when their writer dies."""
 
     def __init__(self, folder: Path) -> None:
-        self.version_id = secrets.token_hex(16)
         self.size = 0
         self.in_doubt = False
-        self._path = folder / self.version_id
         self._digest = hashlib.md5(usedforsecurity=False)
-        self._file = self._path.open("xb", buffering=0)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._path, self._file = _locked(folder)
+
+    @property
+    def version_id(self) -> str:
+        """The id the object will have, which is the name of its file."""
+        return self._path.name
 
     @property
     def etag(self) -> str:
@@ -254,13 +259,16 @@ class NewObject:
         self._file.close()
 
 
-def _is_abandoned(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, FileNotFoundError):
-        return False
-    return True
+def _locked(folder: Path) -> tuple[Path, FileIO]:
+    """A new file of ours, locked."""
+    while True:
+        path = folder / secrets.token_hex(16)
+        file = path.open("xb", buffering=0)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return path, file
+        # A sweep came between its making and its lock, and took it for abandoned.
+        file.close()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from tests.bench.measure import merge, table
 
-GROUPS = {"job": "tests.bench.job", "embedded": "tests.bench.embedded"}
+GROUPS = {
+    "job": "tests.bench.job",
+    "embedded": "tests.bench.embedded",
+    "reference": "tests.bench.reference",
+}
 """First word of the names, and the module whose `measure(only)` yields them."""
 
 RESULTS = Path(".bench/results.json")

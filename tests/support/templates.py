@@ -1,7 +1,7 @@
 """CloudFormation templates as plain Python, and their intrinsic functions worked out."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,29 +127,28 @@ class Resolver:
         return self.condition(value)
 
     def _function(self, name: str, value: Tree) -> Tree:
-        if name == "Ref":
-            return _NOTHING if value == "AWS::NoValue" else self._named(value)
-        if name == "Fn::Sub":
-            return self._sub(value)
-        if name == "Fn::GetAtt":
-            return self._named(".".join(value))
-        if name == "Fn::ImportValue":
-            return self._named(self(value))
-        if name == "Fn::FindInMap":
-            first, second, third = (self(part) for part in value[:3])
-            return self(self.stack.tree["Mappings"][first][second][third])
-        if name == "Fn::If":
-            return self(value[1] if self.condition(value[0]) else value[2])
-        if name == "Fn::Join":
-            return self(value[0]).join(str(part) for part in self(value[1]))
-        if name == "Fn::Select":
-            return self(value[1])[int(value[0])]
-        if name == "Fn::GetAZs":
-            region = self._named("AWS::Region")
-            return [f"{region}{letter}" for letter in "abc"]
-        if name == "Fn::Base64":
-            return self(value)
-        raise NotImplementedError(name)
+        functions: dict[str, Callable[[Tree], Tree]] = {
+            "Ref": lambda ref: _NOTHING if ref == "AWS::NoValue" else self._named(ref),
+            "Fn::Sub": self._sub,
+            "Fn::GetAtt": lambda path: self._named(".".join(path)),
+            "Fn::ImportValue": lambda export: self._named(self(export)),
+            "Fn::FindInMap": self._in_map,
+            "Fn::If": lambda parts: self(parts[1] if self.condition(parts[0]) else parts[2]),
+            "Fn::Join": lambda parts: self(parts[0]).join(str(part) for part in self(parts[1])),
+            "Fn::Select": self._select,
+            "Fn::GetAZs": lambda _: [f"{self._named('AWS::Region')}{zone}" for zone in "abc"],
+            "Fn::Base64": self,
+        }
+        return functions[name](value)
+
+    def _in_map(self, value: Tree) -> Tree:
+        first, second, third = (self(part) for part in value)
+        return self(self.stack.tree["Mappings"][first][second][third])
+
+    def _select(self, value: Tree) -> Tree:
+        choice = self(value[1])
+        parts = choice.split(",") if isinstance(choice, str) else choice
+        return parts[int(value[0])]
 
     def _sub(self, value: Tree) -> str:
         text, local = (value, {}) if isinstance(value, str) else value

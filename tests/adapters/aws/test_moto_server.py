@@ -1,6 +1,8 @@
 """Moto's server as the journeys use it: mails can be read, and threads lose nothing."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,11 +10,13 @@ import pytest
 
 from gas.adapters.aws import AwsOutside
 from gas.adapters.clock import SystemClock
+from gas.config import environment as inherited
 from gas.domain.errors import StaleJobError
 from gas.domain.message import Message, Queue
 from gas.ports import Mail
+from tests.adapters.worlds.aws import ENVIRONMENT
 from tests.builders import LEASE, a_job, a_message
-from tests.support.moto_server import MotoServer
+from tests.support.moto_server import ROOT, MotoServer
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +80,24 @@ def test_the_environment_names_nothing_of_this_machine(moto: MotoServer) -> None
     said = json.dumps(moto.environment)
     assert "127.0.0.1" in moto.environment["GAS_AWS_ENDPOINT"]
     assert "home" not in said
+
+
+def test_the_provisioning_command_runs_as_a_process_and_twice_changes_nothing(
+    moto: MotoServer,
+) -> None:
+    environment = {**inherited(), **ENVIRONMENT, **moto.environment, "GAS_RESOURCE_PREFIX": "other"}
+    runs = [
+        subprocess.run(
+            [sys.executable, "-m", "util.provision"],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        ).stdout.splitlines()
+        for _ in range(2)
+    ]
+    assert "made    table                   other-jobs" in runs[0]
+    assert len(runs[0]) == len(runs[1])
+    assert all(line.startswith("found ") for line in runs[1])

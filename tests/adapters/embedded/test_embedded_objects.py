@@ -1,9 +1,11 @@
 """The object store's files: versions, sweeps, and every gap a writer may die in."""
 
 import errno
+import fcntl
 import os
 import threading
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -186,6 +188,25 @@ def test_a_sweep_leaves_alone_what_is_being_written(store: ObjectStore, settings
         new.write(b"half")
         store.publish(new, settings.inputs_bucket, KEY, content_type="x", file_name="x")
     assert _bodies(settings) == [b"halfhalf"]
+
+
+def test_a_sweep_between_the_making_of_a_file_and_its_lock_harms_nobody(
+    store: ObjectStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, swept = fcntl.flock, []
+
+    def sweep_first(file: IO[bytes], operation: int) -> None:
+        if not swept:
+            swept.append(True)
+            assert store.sweep() == 1
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    with store.writing() as new:
+        new.write(b"body")
+        store.publish(new, settings.inputs_bucket, KEY, content_type="x", file_name="x")
+    assert swept
+    assert _bodies(settings) == [b"body"]
 
 
 def test_a_delete_that_was_broken_off_is_finished_by_the_sweep(

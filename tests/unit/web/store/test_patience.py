@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from gas.domain.errors import ObjectNotFoundError
+from gas.domain.errors import ConfigurationError, ObjectNotFoundError
+from tests.adapters.worlds.embedded import embedded_settings
 from tests.unit.web.store.support import StoreProcess, make_store, multipart
 from web.store import patience
+from web.store.__main__ import _address
 from web.store.patience import PatientSocket
 
 STALLED = 16
@@ -151,6 +153,28 @@ def test_a_store_whose_worker_is_killed_serves_again(tmp_path: Path) -> None:
         assert store.ports.inputs.read("gas/ada/job-1~sample.vcf", length=10) == b"here"
     finally:
         store.kill(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("url", "bind", "address"),
+    [
+        ("http://127.0.0.1:8081", "", "127.0.0.1:8081"),
+        ("http://[::1]:8081", "", "[::1]:8081"),
+        ("http://gas.example.org", "", "gas.example.org:80"),
+        ("https://files.example.org", "127.0.0.1:8081", "127.0.0.1:8081"),
+    ],
+)
+def test_the_store_listens_where_browsers_reach_it_or_where_told(
+    tmp_path: Path, url: str, bind: str, address: str
+) -> None:
+    settings = embedded_settings(tmp_path, GAS_STORE_URL=url, GAS_STORE_BIND=bind)
+    assert _address(settings) == address
+
+
+def test_a_store_behind_a_proxy_must_be_told_where_to_listen(tmp_path: Path) -> None:
+    settings = embedded_settings(tmp_path, GAS_STORE_URL="https://files.example.org")
+    with pytest.raises(ConfigurationError, match="GAS_STORE_BIND"):
+        _address(settings)
 
 
 def _serves(store: StoreProcess) -> bool:
