@@ -18,7 +18,10 @@ import requests
 from gas.domain.job import Job, ObjectKind, Status
 from gas.domain.message import Queue
 from tests.support.deployment import Deployment, SentMail
+from util.announce import is_ready
 from util.visitor import VisitError, Visitor
+
+STANDS_UP_WITHIN = 30.0
 
 PATIENT = (requests.RequestException, VisitError)
 
@@ -56,12 +59,20 @@ class Killer:
             module, how = self._chance.choice(alive), self._chance.choice(self.signals)
             if self.service.stack.kill(module, how):
                 self.blows[f"{module} {how.name}"] += 1
+                self._let_it_stand_up()
                 if how is signal.SIGSTOP:
                     self._over.wait(self.freeze)
                     self.service.stack.kill(module, signal.SIGCONT)
 
+    def _let_it_stand_up(self) -> None:
+        """On a slow machine a blow a second would keep the web down for good."""
+        end = time.monotonic() + STANDS_UP_WITHIN
+        while not is_ready(self.service.url) and time.monotonic() < end:
+            if self._over.wait(0.1):
+                return
 
-def insist(action: Callable[[], str], seconds: float = 120) -> str:
+
+def insist(action: Callable[[], str], seconds: float = 300) -> str:
     """What the action returns once the service is there to do it."""
     end = time.monotonic() + seconds
     while True:
