@@ -50,8 +50,6 @@ class ForkedEngine:
     """An Engine whose every task runs in a child process of its own."""
 
     def __init__(self, *, engine: str = ENGINE, reference: Path | None = None) -> None:
-        self._engine = engine
-        self._reference = reference
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -140,7 +138,6 @@ class ForkedEngine:
             "input": str(task.input),
             "output": str(task.output),
             "assembly": task.assembly,
-            "reference": str(self._reference) if self._reference else None,
             "threads": task.threads,
             "memory_bytes": task.memory_bytes,
             "file_bytes": task.file_bytes,

@@ -13,8 +13,8 @@ from ann.engine import InputRefusedError, Summary, Written
 from ann.forkserver import Request
 
 
-def prepare(reference: Path | None) -> tuple[Path, ...]:
-    """Compile what is not compiled yet, and load all of it; the folder every run reads.
+def prepare(reference: Path | None) -> Path:
+    """Compile what is not compiled yet, and load all of it; the reference every run reads.
 
     A child can neither compile nor, cheaply, import: the example goes through the whole engine
     here, so that every child starts with everything in its memory.
@@ -24,7 +24,7 @@ def prepare(reference: Path | None) -> tuple[Path, ...]:
         ensure(root, assembly)
     with TemporaryDirectory() as folder:
         annotate_file(EXAMPLE, Path(folder, "example.annot.vcf.gz"), reference=root, threads=1)
-    return (root.resolve(),)
+    return root.resolve()
 
 
 def annotate(request: Request, progress: Callable[[int, float], None]) -> Summary:
@@ -34,7 +34,7 @@ def annotate(request: Request, progress: Callable[[int, float], None]) -> Summar
             Path(request.input),
             Path(request.output),
             assembly=request.assembly,
-            reference=Path(request.reference) if request.reference else None,
+            reference=Path(request.reference),
             threads=request.threads,
             progress=progress,
         )

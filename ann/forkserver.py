@@ -6,6 +6,7 @@ told here.  The socket's end ends this process, and its death ends every child.
 """
 
 import errno
+import gc
 import importlib
 import json
 import os
@@ -38,8 +39,11 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class EnginePort(Protocol):
     """What an engine module offers."""
 
-    def prepare(self, reference: Path | None) -> tuple[Path, ...]:
-        """Make everything ready outside the sandbox; the folders and files a run reads."""
+    def prepare(self, reference: Path | None) -> Path:
+        """Make everything ready outside the sandbox; the folder of data that every run reads.
+
+        A child has no home folder and no environment to find a default by.
+        """
         ...
 
     def annotate(
@@ -59,7 +63,7 @@ class Request:
     input: str
     output: str
     assembly: str
-    reference: str | None
+    reference: str
     threads: int
     memory_bytes: int
     file_bytes: int
@@ -69,12 +73,11 @@ class Request:
 class ForkServer:
     """Forks a child for each request, and tells of its exit."""
 
-    def __init__(
-        self, control: socket.socket, engine: EnginePort, readable: tuple[Path, ...]
-    ) -> None:
+    def __init__(self, control: socket.socket, engine: EnginePort, reference: Path) -> None:
         self._control = control
         self._engine = engine
-        self._readable = readable
+        self._reference = reference
+        self._readable = (*_code_folders(), reference)
         self._children: dict[int, tuple[int, int]] = {}
 
     def serve(self) -> None:
@@ -109,7 +112,8 @@ class ForkServer:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _be_child(self._engine, self._readable, Request(**order["task"]), events, parent)
+            request = Request(**order["task"], reference=str(self._reference))
+            _be_child(self._engine, self._readable, request, events, parent)
         os.close(events)
         self._children[pid] = (order["run"], exits)
         return True
@@ -223,8 +227,11 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # Only the annotator's end ends this process.
     engine = cast(EnginePort, cast(Any, importlib.import_module(module)))
-    data = engine.prepare(Path(reference) if reference else None)
-    ForkServer(control, engine, (*_code_folders(), *data)).serve()
+    prepared = engine.prepare(Path(reference) if reference else None)
+    gc.collect()
+    gc.freeze()  # A child that collects would copy every page it only shares.
+    with suppress(BrokenPipeError):  # The annotator is gone, and with it the need for this process.
+        ForkServer(control, engine, prepared).serve()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import shutil
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -46,6 +48,8 @@ log = logging.getLogger(__name__)
 
 REPORT_PAUSE = timedelta(seconds=1)
 """Least time between two reports of progress; a run shorter than this writes none."""
+
+UPLOADS_AT_ONCE = 3
 
 MEMORY_TRIES = 2
 """How often a run may reach its memory limit: the second time in one thread."""
@@ -243,9 +247,13 @@ class Run:
 
     def _outcome(self, summary: Summary, files: tuple[ResultFile, ...]) -> Outcome:
         log.info("the engine has finished", extra={"sandbox": summary.sandbox})
+        # Each upload waits for a store or a disk: side by side they take a third of the time.
+        with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload") as pool:
+            waiting = [pool.submit(copy_context().run, self._upload, file) for file in files]
+            objects = tuple(upload.result() for upload in waiting)
         return Outcome(
             results_bucket=self.results.bucket,
-            objects=tuple(self._upload(file) for file in files),
+            objects=objects,
             assembly=summary.assembly,
             records=summary.records_out,
             rejected=summary.rejected,

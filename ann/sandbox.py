@@ -17,7 +17,7 @@ from pathlib import Path
 from ann import seccomp
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
-_CLONE_NEWUSER, _CLONE_NEWNET, _CLONE_NEWIPC = 0x10000000, 0x40000000, 0x08000000
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _O_PATH = 0o10000000
 
@@ -55,7 +55,7 @@ def enter(walls: Walls, parent: int) -> tuple[str, ...]:
         os._exit(0)  # The parent died before it could be watched.
     _limit(walls)
     in_force.append("rlimits")
-    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC) == 0:
+    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
         in_force.append("namespaces")
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:

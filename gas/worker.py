@@ -178,12 +178,19 @@ def _handle_through_outages(
             if stop.is_asked() or clock.now() + wait > until:
                 raise
             _hide(delivery, inbox, wait + HOLD)
-            clock.sleep(wait.total_seconds())
-            if stop.is_asked():
+            if _asked_while_waiting(wait, stop, clock):
                 raise
         else:
             return
         pause = min(pause * 2, LAST_OUTAGE_PAUSE)
+
+
+def _asked_while_waiting(duration: timedelta, stop: Stop, clock: Clock) -> bool:
+    """Wait that long, or until about a second after a stop is asked for; whether it was."""
+    until = clock.now() + duration
+    while not stop.is_asked() and clock.now() < until:
+        clock.sleep(min((until - clock.now()).total_seconds(), 1))
+    return stop.is_asked()
 
 
 def _hide(delivery: Delivery, inbox: Inbox, duration: timedelta) -> None:

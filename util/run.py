@@ -87,7 +87,7 @@ def supervisor_config(settings: Settings, log: Path, socket_folder: Path) -> str
     }
     for order, process in enumerate(processes(settings)):
         parser[f"program:{process.name}"] = {
-            "command": f"{_leash()}{sys.executable} -m {process.module}",
+            "command": " ".join([*leash(), sys.executable, "-m", process.module]),
             "priority": str(order),
             "autorestart": "false" if process.once else "true",
             "startsecs": "0" if process.once else "1",
@@ -144,10 +144,10 @@ def _kept(path: Path) -> dict[str, str]:
     return kept
 
 
-def _leash() -> str:
-    """A prefix that ends a process together with its supervisor, even a killed one."""
+def leash() -> list[str]:
+    """What to put before a command so that it ends with its parent, even with a killed one."""
     setpriv = shutil.which("setpriv")
-    return f"{setpriv} --pdeathsig TERM -- " if setpriv else ""
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def _output(process: Process, log: Path) -> dict[str, str]:

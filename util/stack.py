@@ -17,6 +17,7 @@ from typing import Self
 
 from gas.config import environment
 from util.announce import is_ready
+from util.run import leash
 
 HOST = "127.0.0.1"
 PORTS = 3
@@ -45,8 +46,8 @@ class Stack:
 
     def start(self) -> None:
         """Start every process, and return once the service answers."""
-        self._supervisor = subprocess.Popen(
-            [sys.executable, "-m", "util.run"],
+        self._supervisor = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [*leash(), sys.executable, "-m", "util.run"],
             env=self._env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -97,11 +97,15 @@ class Sweeper:
     def request_again(self) -> None:
         """Ask anew for jobs whose worker is gone, or whose request was lost."""
         queue_is_empty = self.requests.depth() == 0
-        for seen in self.jobs.unfinished():
-            job = self._now(seen.job_id)
-            if job is None or not is_left_alone(
+
+        def is_alone(job: Job) -> bool:
+            return is_left_alone(
                 job, self.clock.now(), self.settings.lease, queue_is_empty=queue_is_empty
-            ):
+            )
+
+        for seen in self.jobs.unfinished():
+            job = self._now(seen.job_id) if is_alone(seen) else None
+            if job is None or not is_alone(job):
                 continue
             with gas_log.context(job_id=job.job_id):
                 log.warning("a job is requested again", extra={"run": job.attempt})

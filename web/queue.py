@@ -1,11 +1,15 @@
 """How long the queue is, seen by many pages and asked of the store seldom."""
 
+import logging
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gas.domain.errors import OutageError
 from gas.domain.job import Status
 from gas.ports import Clock, Jobs
+
+log = logging.getLogger(__name__)
 
 FRESH = timedelta(seconds=3)
 COUNTED = 1000
@@ -34,14 +38,26 @@ class QueueView:
         self._clock = clock
         self._lock = threading.Lock()
         self._last: Snapshot | None = None
+        self._asked_at: datetime | None = None
 
-    def now(self) -> Snapshot:
-        """The queue; one thread asks the store, the others wait for its answer."""
-        with self._lock:
-            now = self._clock.now()
-            if self._last is None or now - self._last.taken_at >= FRESH:
-                self._last = self._take(now)
+    def look(self) -> Snapshot | None:
+        """The queue; None where the store cannot be asked.
+
+        One thread asks at a time, and no other waits for it: they see what was seen before.
+        """
+        now = self._clock.now()
+        fresh = self._asked_at is not None and now - self._asked_at < FRESH
+        if fresh or not self._lock.acquire(blocking=self._asked_at is None):
             return self._last
+        try:
+            self._last = self._take(now)
+        except OutageError:
+            log.warning("the queue cannot be seen")
+            self._last = None
+        finally:
+            self._asked_at = now
+            self._lock.release()
+        return self._last
 
     def _take(self, now: datetime) -> Snapshot:
         waiting: list[str] = []

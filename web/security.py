@@ -57,7 +57,7 @@ def register_security(app: Flask, settings: Settings) -> None:
     def check_origin() -> ResponseReturnValue | None:
         if request.endpoint in HOSTLESS_ENDPOINTS:
             return None
-        if request.host != base.netloc:
+        if request.host.lower() != base.netloc.lower():
             return _other_host(settings)
         site = request.headers.get("Sec-Fetch-Site")
         origin = request.headers.get("Origin", "null")

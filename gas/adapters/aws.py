@@ -49,7 +49,7 @@ def names_of(settings: Settings, clients: AwsClients) -> Names:
 
 
 def connect_aws(settings: Settings, clock: Clock) -> AwsOutside:
-    """Every AWS adapter, ready to use; makes no request, except that an inbox asks its address."""
+    """Every AWS adapter, ready to use; makes no request yet."""
     clients = AwsClients(settings)
     names = names_of(settings, clients)
     dynamodb, s3, s3_public, sqs = (

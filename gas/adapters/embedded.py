@@ -6,8 +6,9 @@ Any number of processes may share a home; nothing is kept in any of them.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from gas.adapters import embedded_jobs, embedded_queues
+from gas.adapters import embedded_jobs, embedded_objects, embedded_queues
 from gas.adapters.embedded_db import Database
 from gas.adapters.embedded_files import EmbeddedFiles
 from gas.adapters.embedded_forms import Forms
@@ -48,10 +49,8 @@ class StorePorts:
 def connect_embedded(settings: Settings, clock: Clock) -> EmbeddedPorts:
     """Everything under `settings.home`, created where it is not there yet."""
     home = settings.home.absolute()
-    objects = connect_store(settings, clock)
-    database = Database(
-        home / "service.sqlite3", schema=(embedded_jobs.SCHEMA + embedded_queues.SCHEMA,)
-    )
+    database = _database(home)
+    objects = _store(settings, database, clock)
     doorbell = Doorbell(home / "bells")
     jobs = EmbeddedJobs(database, clock, secret_key=settings.secret_key)
 
@@ -81,11 +80,22 @@ def connect_embedded(settings: Settings, clock: Clock) -> EmbeddedPorts:
 
 
 def connect_store(settings: Settings, clock: Clock) -> StorePorts:
-    """The object store alone, which knows nothing of jobs."""
-    home = settings.home.absolute()
+    """The object store alone."""
+    return _store(settings, _database(settings.home.absolute()), clock)
+
+
+def _database(home: Path) -> Database:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Database(
+        home / "service.sqlite3",
+        schema=(embedded_jobs.SCHEMA + embedded_queues.SCHEMA, embedded_objects.SCHEMA),
+    )
+
+
+def _store(settings: Settings, database: Database, clock: Clock) -> StorePorts:
     buckets = (settings.inputs_bucket, settings.results_bucket)
+    folder = settings.home.absolute() / "objects"
     return StorePorts(
-        store=ObjectStore(home, buckets, clock),
+        store=ObjectStore(folder, buckets, database, clock),
         forms=Forms(secret_key=settings.secret_key, store_url=settings.store_url, clock=clock),
     )

@@ -1,12 +1,11 @@
-"""Where the embedded object store keeps its bytes: plain files, and an index that publishes them.
+"""Where the embedded object store keeps its bytes: plain files, and rows that publish them.
 
-    <home>/objects/index.sqlite3             what is there: bucket, key, version, size, etag, name
     <home>/objects/<bucket>/<xx>/<version>   the bytes; a key is never part of a path
     <home>/objects/new/<version>             bytes on their way in, locked by whoever writes them
 
-An object exists once its row is committed, and its bytes are on the disk before that.  The name
-under `new` goes last, so that a crash at any point leaves either the object or something a sweep
-finds at once.
+An object exists once its row (bucket, key, version, size, etag, name) is committed, and its bytes
+are on the disk before that.  The name under `new` goes last, so that a crash at any point leaves
+either the object or something a sweep finds at once.
 """
 
 import errno
@@ -66,12 +65,14 @@ class Stored:
 class ObjectStore:
     """Every bucket of one deployment."""
 
-    def __init__(self, home: Path, buckets: tuple[str, ...], clock: Clock) -> None:
-        self._folder = home / "objects"
+    def __init__(
+        self, folder: Path, buckets: tuple[str, ...], index: Database, clock: Clock
+    ) -> None:
+        self._folder = folder
         self._buckets = buckets
+        self._index = index
         self._clock = clock
         self._make_folders()
-        self._index = Database(self._folder / "index.sqlite3", schema=(SCHEMA,))
 
     def has_bucket(self, bucket: str) -> bool:
         """Whether there is such a bucket."""
@@ -96,7 +97,9 @@ class ObjectStore:
             new.settle(path)
         now = self._clock.now()
         etag = new.etag
-        with self._index.writing() as transaction:
+        # Whatever refers to an object is a job, in the same file and committed later: once the job
+        # is on the disk, so is this row.
+        with self._index.writing(durable=False) as transaction:
             transaction.execute(
                 "INSERT INTO objects SELECT ?, ?, coalesce(max(sequence), 0) + 1, ?, ?, ?, ?, ?, ?"
                 " FROM objects WHERE bucket = ? AND key = ?",
@@ -168,22 +171,41 @@ class ObjectStore:
         """Remove what writers that died have left; returns how many files were in the way."""
         doomed = self._index.rows("SELECT version_id, bucket FROM doomed")
         self._remove([(version_id, bucket) for version_id, bucket in doomed])
-        left = 0
         with _disk():
-            for path in (self._folder / NEW).iterdir():
-                # Its writer's lock is asked for and held, so that no writer is disturbed.
-                with suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    self._forget(path)
-                    left += 1
-        return left + len(doomed)
+            return len(doomed) + self._sweep_new() + self._sweep_orphans()
 
-    def _forget(self, path: Path) -> None:
-        """Drop a name under `new`, and the bytes with it unless they were published."""
-        if not self._index.rows("SELECT 1 FROM objects WHERE version_id = ?", path.name):
-            for bucket in self._buckets:
-                self._path(bucket, path.name).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+    def _sweep_new(self) -> int:
+        left = 0
+        for path in (self._folder / NEW).iterdir():
+            # Its writer's lock is asked for and held, so that no writer is disturbed.
+            with suppress(BlockingIOError, FileNotFoundError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+                left += 1
+        return left
+
+    def _sweep_orphans(self) -> int:
+        """Remove bytes that have neither a row nor a name under `new`, which goes after the row."""
+        left = 0
+        for bucket in self._buckets:
+            for folder in (self._folder / bucket).iterdir():
+                found = {path.name for path in folder.iterdir()}
+                found -= {path.name for path in (self._folder / NEW).iterdir()}
+                if found:
+                    found -= self._versions(folder.name)
+                for version_id in found:
+                    self._path(bucket, version_id).unlink(missing_ok=True)
+                left += len(found)
+        return left
+
+    def _versions(self, begin: str) -> set[str]:
+        """Every version whose id begins so."""
+        rows = self._index.rows(
+            "SELECT version_id FROM objects WHERE version_id >= ? AND version_id < ?",
+            begin,
+            begin + "g",
+        )
+        return {version_id for (version_id,) in rows}
 
     def _remove(self, versions: list[tuple[str, str]]) -> None:
         if not versions:

@@ -10,7 +10,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from boto3.s3.transfer import TransferConfig
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
 from gas.adapters.aws_errors import translated
 from gas.domain.errors import (
@@ -41,7 +41,7 @@ TRANSFER = TransferConfig(
     max_concurrency=4,
     num_download_attempts=5,
 )
-"""16 MiB parts reach 160,000 MiB in S3's 10,000 parts; four at a time hold 64 MiB at most."""
+"""Four parts at a time; a part grows where 10,000 of them, S3's limit, would not do."""
 
 DELETE_BATCH = 1000
 """Most versions that one DeleteObjects takes."""
@@ -113,20 +113,20 @@ class S3Files:
             raise OutageError(f"object {info.key} arrived short")
 
     def upload(self, source: Path, key: str, *, content_type: str, file_name: str) -> ObjectInfo:
-        # The file object's own method: `upload_file` turns every failure into text.
-        with source.open("rb") as body, translated():
-            self._client.upload_fileobj(
-                body,
+        # By its path the file is read as it is sent, where an open file would be read ahead into
+        # memory; and unlike `upload_file`, the manager's future raises what AWS said.
+        with translated(), create_transfer_manager(self._client, TRANSFER) as manager:
+            manager.upload(
+                str(source),
                 self._bucket,
                 key,
-                ExtraArgs={
+                extra_args={
                     "ContentType": content_type,
                     "ContentDisposition": attachment(file_name),
                     "ServerSideEncryption": ENCRYPTION,
                     "ChecksumAlgorithm": "SHA256",
                 },
-                Config=TRANSFER,
-            )
+            ).result()
         return self.head(key)
 
     def read(self, key: str, *, start: int = 0, length: int) -> bytes:

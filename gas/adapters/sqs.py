@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gas.adapters.aws_client import LONGEST_POLL
@@ -43,14 +44,24 @@ class SQSInbox:
     ) -> None:
         self._client = client
         self._queue = queue
-        self._url = _url(client, names.dead_letters(queue) if dead else names.queue(queue))
-        self._dead_url = _url(client, names.dead_letters(queue))
+        self._name = names.dead_letters(queue) if dead else names.queue(queue)
+        self._dead_name = names.dead_letters(queue)
         self._poll = min(_whole_seconds(poll), LONGEST_POLL)
         self._visibility = _whole_seconds(visibility)
 
     @property
     def queue(self) -> Queue:
         return self._queue
+
+    # Asked at the first use, not at start: a daemon that starts during an outage waits for its
+    # end in the loop, as one that was running does.
+    @cached_property
+    def _url(self) -> str:
+        return _url(self._client, self._name)
+
+    @cached_property
+    def _dead_url(self) -> str:
+        return _url(self._client, self._dead_name)
 
     def receive(self) -> Sequence[Delivery]:
         with translated():

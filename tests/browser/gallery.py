@@ -11,7 +11,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from gas.domain.account import Tier
 from gas.domain.job import Failure, Fault, Job, ObjectKind, Progress, Storage
-from tests.builders import LEASE, NOW, a_completed_job, a_job
+from tests.builders import LEASE, NOW, a_completed_job, a_job, an_upload
 from tests.unit.web.site import Site, Visitor, settings
 from web.standin.app import create_standin
 
@@ -123,6 +123,10 @@ def _fill(site: Site) -> dict[str, str]:
     for number in range(30):
         moment = NOW - timedelta(days=number + 1)
         site.world.jobs.add(a_completed_job(_id(100 + number), submitted_at=moment))
+    arrived, missing = an_upload(_id(60)), an_upload(_id(61))
+    for upload in (arrived, missing):
+        site.world.uploads.add(upload)
+    site.world.inputs.put(arrived.key, b"x" * 2000)
     restoring = a_completed_job(_id(50), "carol", storage=Storage.RETRIEVING)
     site.world.jobs.add(restoring)
     site.mailbox.put(
@@ -137,6 +141,8 @@ def _fill(site: Site) -> dict[str, str]:
         "signed-out": "/login/ended",
         "annotate": "/annotate",
         "list": "/annotations",
+        "arrived": f"/annotate/uploads/{arrived.upload_id}",
+        "not-arrived": f"/annotate/uploads/{missing.upload_id}",
         "log": f"/annotations/{done.job_id}/log",
         "mailbox": "/mailbox",
         "not-found": "/nowhere",

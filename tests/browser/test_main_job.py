@@ -74,11 +74,11 @@ def test_a_researcher_uploads_waits_and_downloads(
     page.wait_for_selector("pre.log")
     page.click("text=My annotations >> nth=0")
     page.wait_for_selector("td:has-text('example.vcf')")
+    assert not said
     page.click("text=Sign out")
     page.wait_for_selector("text=You are signed out")
     page.goto(service.url + "/annotations")
     assert "/login" in page.url
-    assert not said
 
 
 def test_without_script_the_same_goes_by_buttons(
@@ -89,7 +89,7 @@ def test_without_script_the_same_goes_by_buttons(
     page.click("text=Continue to the upload")
     page.set_input_files("#file", EXAMPLE)
     page.click("button:has-text('Upload')")
-    page.wait_for_selector("text=by hand.vcf has arrived")
+    page.wait_for_selector("h1:has-text('by hand.vcf has arrived')")
     assert page.url.startswith(service.url + "/annotate/uploads/")
     page.click("text=Annotate it")
     page.wait_for_url("**/annotations/*-*")

@@ -168,6 +168,22 @@ def test_a_killed_annotator_leaves_no_process_and_is_followed_by_the_next(bench:
 
 
 @pytest.mark.timeout(180)
+def test_an_annotator_without_its_fork_server_gives_the_job_back_and_starts_anew(
+    bench: Bench,
+) -> None:
+    with bench.annotator(SLOW) as process:
+        bench.running_child(process)
+        [server] = _children(process.pid)
+        os.kill(server, signal.SIGKILL)
+        assert process.wait(timeout=30) == 0
+    assert bench.outside.inbox(Queue.ANNOTATE).depth() == 1
+    assert not bench.scratch()
+    with bench.annotator(QUICK):
+        bench.wait(lambda: bench.job().is_terminal)
+    bench.assert_one_result(attempt=2)
+
+
+@pytest.mark.timeout(180)
 def test_an_annotator_stopped_beyond_its_lease_wakes_up_and_gives_way(bench: Bench) -> None:
     with bench.annotator(SLOW) as zombie:
         child = bench.running_child(zombie)

@@ -12,17 +12,19 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ann.engine import InputRefusedError, Summary, Written
 from ann.forkserver import Request
 from gas.config import environment
 
+DEFAULT_REFERENCE = Path("/usr/share/zoneinfo")
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
-def prepare(reference: Path | None) -> tuple[Path, ...]:
-    return (reference,) if reference else ()
+def prepare(reference: Path | None) -> Path:
+    return reference or DEFAULT_REFERENCE
 
 
 def annotate(request: Request, progress: Callable[[int, float], None]) -> Summary:
@@ -33,7 +35,8 @@ def annotate(request: Request, progress: Callable[[int, float], None]) -> Summar
         return write(Path(request.output), 0, 0, json.dumps(_look(words, request)))
     records, rejected = (int(word) for word in words) if words else (3, 0)
     progress(records, 1.0)
-    return write(Path(request.output), records, rejected, "")
+    summary = write(Path(request.output), records, rejected, "")
+    return replace(summary, reference=request.reference)
 
 
 def _refuse(_request: Request, _progress: Callable[[int, float], None]) -> None:

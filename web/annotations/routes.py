@@ -1,12 +1,13 @@
 """The pages of the owner's annotations."""
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gas.domain.errors import ForbiddenError, NotFoundError
+from gas.domain.errors import ForbiddenError, NotFoundError, StaleJobError
 from gas.domain.job import Job, ObjectKind, Status
 from gas.ports import Page
 from web.annotations.log import read_part
@@ -14,9 +15,12 @@ from web.annotations.view import JobView, Result, may_fetch, result_of, view_of
 from web.context import this_web
 from web.guards import own_job, signed_in, the_account
 
+log = logging.getLogger(__name__)
+
 blueprint = Blueprint("annotations", __name__)
 
 PAGE_SIZE = 20
+CANCEL_TRIES = 5
 LONGEST_TOKEN = 2000
 
 
@@ -62,9 +66,9 @@ def live_details(job_id: UUID) -> ResponseReturnValue:
     }
 
 
-@blueprint.get("/annotations/<uuid:job_id>/log")
+@blueprint.get("/annotations/<uuid:job_id>/log", endpoint="log")
 @signed_in
-def log(job_id: UUID) -> ResponseReturnValue:
+def show_log(job_id: UUID) -> ResponseReturnValue:
     """The log as text, in parts."""
     job = own_job(job_id)
     stored = job.object_of(ObjectKind.LOG)
@@ -113,6 +117,28 @@ def result_file(job_id: UUID, kind: str) -> ResponseReturnValue:
     )
 
 
+@blueprint.post("/annotations/<uuid:job_id>/cancel")
+@signed_in
+def cancel(job_id: UUID) -> ResponseReturnValue:
+    """Stop a job that waits or runs; the worker finds out at its next heartbeat."""
+    web = this_web()
+    for attempt in range(CANCEL_TRIES):
+        before = own_job(job_id)
+        after = before.cancel(web.outside.clock.now())
+        if after is before:
+            break
+        try:
+            web.outside.jobs.move(before, after)
+        except StaleJobError:
+            # A worker moved it meanwhile: look again, and decide again.
+            if attempt == CANCEL_TRIES - 1:
+                raise
+        else:
+            log.info("a job was cancelled", extra={"job_id": before.job_id})
+            break
+    return redirect(url_for("annotations.details", job_id=job_id), 303)
+
+
 def _closed(result: Result) -> ForbiddenError:
     if result is Result.RESTORING:
         return ForbiddenError(
@@ -145,6 +171,6 @@ def _view(job: Job) -> JobView:
     web = this_web()
     account = the_account()
     ahead = None
-    if job.status is Status.PENDING:
-        ahead = web.queue.now().ahead_of(job.job_id)
+    if job.status is Status.PENDING and (queue := web.queue.look()) is not None:
+        ahead = queue.ahead_of(job.job_id)
     return view_of(job, account, web.settings.plan, web.outside.clock.now(), ahead=ahead)

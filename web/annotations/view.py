@@ -91,7 +91,6 @@ def view_of(
     result = result_of(job, account, plan, now)
     until = plan.download_until(job, account) if result is Result.READY else None
     label, tone = LABELS[job.status]
-    objects = job.outcome.objects if job.outcome else ()
     took = None
     if job.started_at is not None:
         took = (job.completed_at or now) - job.started_at
@@ -104,7 +103,7 @@ def view_of(
         left=None if until is None else until - now,
         files=tuple(
             FileView(stored=stored, title=TITLES[stored.kind], open=may_fetch(stored.kind, result))
-            for stored in sorted(objects, key=lambda stored: list(TITLES).index(stored.kind))
+            for stored in sorted(job.objects, key=lambda stored: list(TITLES).index(stored.kind))
         ),
         live=not job.is_terminal or until is not None or result is Result.RESTORING,
         ahead=ahead,

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import hmac
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,6 +32,7 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 5.0
 SCOPES = ("openid", "email", "profile")
 SEEN_FRESH = timedelta(minutes=1)
+FAILED_FRESH = timedelta(seconds=5)
 RETRY_AFTER = timedelta(seconds=10)
 SERVER_ERRORS = 500
 
@@ -55,9 +55,8 @@ class Globus:
         self._settings = settings
         self._clock = clock
         self._key = hashlib.sha256(b"login:" + settings.secret_key.encode()).digest()
-        self._lock = threading.Lock()
         self._configuration: dict[str, Any] | None = None
-        self._seen_at = clock.now() - 2 * SEEN_FRESH
+        self._seen_at = self._failed_at = clock.now() - 2 * SEEN_FRESH
         self._decoder: IDTokenDecoder | None = None
 
     @property
@@ -140,33 +139,39 @@ class Globus:
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def _check_reachable(self) -> None:
-        """Ask before the browser is sent there: a page of ours can say to try again."""
-        with self._lock:
-            if self._clock.now() - self._seen_at < SEEN_FRESH:
-                return
-            try:
-                answer = self._client().get_openid_configuration()
-            except GlobusError as error:
-                raise _translated(error) from error
-            self._configuration = dict(answer.data)
-            self._seen_at = self._clock.now()
+        """Ask before the browser is sent there: a page of ours can say to try again.
+
+        No lock is held meanwhile, and a failure is believed for a while: people who want to sign
+        in must not keep every thread from people who have.
+        """
+        now = self._clock.now()
+        if now - self._seen_at < SEEN_FRESH:
+            return
+        if now - self._failed_at < FAILED_FRESH:
+            raise OutageError("Globus Auth did not answer just now", retry_after=RETRY_AFTER)
+        try:
+            answer = self._client().get_openid_configuration()
+        except GlobusError as error:
+            self._failed_at = self._clock.now()
+            raise _translated(error) from error
+        self._configuration = dict(answer.data)
+        self._seen_at = self._clock.now()
 
     def _claims(self, id_token: str) -> dict[str, Any]:
         """What the token says, its signature, audience and times checked by the SDK."""
-        with self._lock:
-            known = self._decoder
-            decoder = known or self._new_decoder()
-            try:
-                claims = decoder.decode(id_token)
-            except jwt.InvalidSignatureError:
-                if known is None:
-                    raise
-                # The provider may have changed its key since it was fetched.
-                decoder = self._new_decoder()
-                claims = decoder.decode(id_token)
-            self._decoder = decoder
-            self._configuration = decoder.get_openid_configuration()
-            return claims
+        known = self._decoder
+        decoder = known or self._new_decoder()
+        try:
+            claims = decoder.decode(id_token)
+        except jwt.InvalidSignatureError:
+            if known is None:
+                raise
+            # The provider may have changed its key since it was fetched.
+            decoder = self._new_decoder()
+            claims = decoder.decode(id_token)
+        self._decoder = decoder
+        self._configuration = decoder.get_openid_configuration()
+        return claims
 
     def _new_decoder(self) -> IDTokenDecoder:
         return IDTokenDecoder(

@@ -4,7 +4,9 @@ A client that stands still, or trickles, holds one thread for a bounded time; a 
 said nothing yet holds none.
 """
 
+import ctypes
 import errno
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -27,6 +29,10 @@ SLOWEST_BYTES_A_SECOND = 32 * 1024
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 64 * 1024 * 1024
 """What is still taken from a client that was answered early, so that it sees the answer."""
+
+
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
 
 
 class PatientSocket(socket.socket):
@@ -81,6 +87,14 @@ class PatientSocket(socket.socket):
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker on such connections."""
+
+    def init_process(self) -> None:
+        """Begin to serve, and end at once with the process that watches this one.
+
+        Left alone it would hold the address for a second or more against its successor.
+        """
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        super().init_process()
 
     def enqueue_req(self, conn: TConn) -> None:
         """Give a thread to a connection that has something to say; let the others wait outside."""

@@ -28,12 +28,28 @@ def choose(model: Model, start: int, end: int, span: Span) -> Where:
     """
     low, high = start - span.left, start + span.right
     size = end - start
+    most = span.right if model.forward else -span.left
+    place = _whole_room(model, low, high + size, border=size == 0)
+    if place is not None:
+        return Where(most, place)
     rooms = _rooms(model, low, high + max(size, 1))
     for room in (_in_exon, _beyond_regions, _clear_of_sites, _on_border, _in_intron):
         best = _furthest(model, [room(model, place, size) for place in rooms], rooms, low, high)
         if best is not None:
             return Where(best[0] - start, best[1])
-    return Where(span.right if model.forward else -span.left, None)
+    return Where(most, None)
+
+
+def _whole_room(model: Model, low: int, high: int, *, border: bool) -> Place | None:
+    """The exon, or the intron beyond its splice regions, that holds every placement."""
+    nth = bisect_right(model.exon_starts, low) - 1
+    end = model.exon_ends[nth]
+    if nth >= 0 and low >= model.exon_starts[nth] + border and high <= end - border:
+        return Place(exonic=True, nth=nth)
+    inside = nth >= 0 and low >= end + INTRON_REGION and nth + 1 < len(model.exon_starts)
+    if inside and high <= model.exon_starts[nth + 1] - INTRON_REGION:
+        return Place(exonic=False, nth=nth)
+    return None
 
 
 def _rooms(model: Model, low: int, high: int) -> list[Place]:

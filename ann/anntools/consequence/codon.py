@@ -60,6 +60,8 @@ _CODON = 3
 _DIGITS = bytes(b"ACGT".find(byte) if byte in b"ACGT" else 4 for byte in range(256))
 # Most frames that are not read meet a stop soon.
 _FIRST_LOOK = 300
+# Below this many bases a look-up per codon is faster than an array.
+_FEW = 90
 _COMPLEMENT = bytes.maketrans(b"ACGTNacgtn", b"TGCANTGCAN")
 
 
@@ -103,6 +105,9 @@ def _letters(table: int) -> npt.NDArray[np.uint8]:
 def translate(bases: bytes, code: GeneticCode) -> str:
     """One letter per complete codon; X where a base is not A, C, G or T."""
     whole = len(bases) - len(bases) % _CODON
+    if whole <= _FEW:
+        letter = code.amino_acid.get
+        return "".join([letter(bases[i : i + _CODON], UNKNOWN) for i in range(0, whole, _CODON)])
     digits = np.frombuffer(bases.translate(_DIGITS), np.uint8, whole).astype(np.intp)
     places = (digits[0::3] * 5 + digits[1::3]) * 5 + digits[2::3]
     return str(_letters(code.table)[places].tobytes(), "ascii")

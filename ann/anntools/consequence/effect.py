@@ -9,7 +9,7 @@ base, 1 for the base beside the transcript.
 """
 
 from ann.anntools.consequence import hgvs_c, hgvs_p
-from ann.anntools.consequence.allele import Change, Kind, is_sequence, read_allele
+from ann.anntools.consequence.allele import Change, Kind, read_allele
 from ann.anntools.consequence.choice import choose
 from ann.anntools.consequence.coding import coding_effect
 from ann.anntools.consequence.codon import reverse_complement
@@ -48,7 +48,8 @@ def annotate_allele(
     beside = outside(model, change.start, change.end)
     if beside is not None:
         return beside
-    reference = Reference(model, genome, pos - 1, ref if is_sequence(ref) else b"")
+    spelled = ref if change.kind is Kind.SEQUENCE else b""
+    reference = Reference(model, genome, pos - 1, spelled)
     change = _spelled(model, change, reference)
     inside = model.exon_starts[0] <= change.start and change.end <= model.exon_ends[-1]
     if change.kind is Kind.INSERTION:

@@ -66,16 +66,22 @@ class Reference:
         return self._as_many(end, count, forward=False)
 
     def _as_many(self, border: int, count: int, *, forward: bool) -> bytes:
+        if count == 0:
+            return b""
+        start = border if forward else border - count
+        found = self.bases(start, start + count)
+        if found is not None:
+            return found
         in_exon = self._exon_reach(border, forward=forward)
         in_ref = border - self._ref_start
         if forward:
             in_ref = len(self._ref) - in_ref
-        for length in (count, min(count, in_exon), min(count, in_ref)):
+        for reach in (in_exon, in_ref):
+            length = min(count, reach)
             start = border if forward else border - length
-            if length > 0:
-                found = self.bases(start, start + length)
-                if found is not None:
-                    return found
+            found = self.bases(start, start + length) if length > 0 else None
+            if found is not None:
+                return found
         return b""
 
     def _exon_reach(self, border: int, *, forward: bool) -> int:

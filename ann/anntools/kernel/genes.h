@@ -39,7 +39,6 @@ typedef struct Genes {
     Column texts;
     const Terms *terms;    /* ALL_TERMS of them */
     const u8 *amino_acids; /* CODES x 64 letters by bases in the order ACGT; 0 where not carried */
-    const u64 *starts;     /* by code: a bit for each start codon */
     const u8 *three;       /* three letters by ASCII code */
     const u8 *mismatch, *realigned; /* warnings */
     i64 mismatch_len, realigned_len;

@@ -163,7 +163,6 @@ class Genes(ctypes.Structure):
         ("texts", Column),
         ("terms", POINTER(Terms)),
         ("amino_acids", c_void_p),
-        ("starts", c_void_p),
         ("three", c_void_p),
         ("mismatch", c_void_p),
         ("realigned", c_void_p),

@@ -26,11 +26,12 @@ typedef struct {
 
 static Change change_of(const Form *f) {
     i64 ref_len = f->ref_len, alt_len = f->alt_len, head = 0;
-    while (ref_len && alt_len && upper(f->ref[ref_len - 1]) == upper(f->alt[alt_len - 1])) {
+    while (head < ref_len && head < alt_len && upper(f->ref[head]) == upper(f->alt[head])) head++;
+    while (ref_len > head && alt_len > head &&
+           upper(f->ref[ref_len - 1]) == upper(f->alt[alt_len - 1])) {
         ref_len--;
         alt_len--;
     }
-    while (head < ref_len && head < alt_len && upper(f->ref[head]) == upper(f->alt[head])) head++;
     return (Change){f->pos - 1 + head, f->pos - 1 + ref_len, f->ref + head, f->alt + head,
                     alt_len - head};
 }
@@ -105,15 +106,15 @@ static int in_codon(const Genes *g, const Transcript *tx, i64 t, int alt, Findin
     }
     if (transcript_base(g, tx, t) < 0 || transcript_base(g, tx, t) > 3) return 0;
     f->codon = codon;
+    u8 before = g->protein[tx->protein_place + codon];
+    u8 after = g->amino_acids[tx->genetic_code * 64 + number];
     if (codon == 0 && tx->has_start) {
-        int kept = g->starts[tx->genetic_code] >> number & 1;
+        int kept = after == 'M' || (after && after == before);
         f->before = 'M';
         f->after = kept ? 'M' : '?';
         f->terms = kept ? START_RETAINED : START_LOST;
         return 1;
     }
-    u8 before = g->protein[tx->protein_place + codon];
-    u8 after = g->amino_acids[tx->genetic_code * 64 + number];
     if (!after || before == 'X' || after == 'X') return 0;
     if (before == after) f->terms = after == '*' ? STOP_RETAINED : SYNONYMOUS;
     else if (before == '*') return 0;
@@ -230,8 +231,9 @@ static void indel(const Genes *g, const Transcript *tx, const Change *c, const S
 
 /* The rules for one allele and transcript; `what` is ASK when they are the routine's. */
 static Finding find_effect(const Genes *g, i64 number, const Change *c, const Sequence *s) {
-    Finding f = {.what = ASK};
+    Finding f = {.what = NOTHING};
     if (number < 0 || number >= g->count) return f;
+    f.what = ASK;
     const Transcript *tx = f.tx = g->transcripts + number;
     i64 removed = c->end - c->start;
     if (removed == 0 && c->inserted_len == 0) return f;

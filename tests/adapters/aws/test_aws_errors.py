@@ -161,6 +161,6 @@ def test_an_endpoint_nobody_listens_at_is_an_outage(monkeypatch: pytest.MonkeyPa
         with pytest.raises(OutageError):
             outside.topics.publish(a_message())
         with pytest.raises(OutageError):
-            outside.inbox(Queue.ANNOTATE)
+            outside.inbox(Queue.ANNOTATE).receive()
         with pytest.raises(OutageError):
             outside.inputs.head("key")

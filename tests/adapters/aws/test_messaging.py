@@ -155,6 +155,18 @@ def test_a_dead_letter_that_cannot_be_written_leaves_the_message_where_it_is(
     assert inbox.depth() == 1
 
 
+def test_a_queue_is_reached_once_an_outage_at_the_start_is_over(
+    outside: AwsOutside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside.topics.publish(a_message())
+    with monkeypatch.context() as outage:
+        gone = EndpointConnectionError(endpoint_url="https://sqs")
+        inbox = _failing(outside, "get_queue_url", gone, outage)
+        with pytest.raises(OutageError):
+            inbox.receive()
+    assert len(inbox.receive()) == 1
+
+
 def test_the_dead_letter_queue_is_not_polled_for_long(
     outside: AwsOutside, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

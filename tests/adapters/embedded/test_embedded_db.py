@@ -180,6 +180,13 @@ def test_only_what_a_power_cut_may_not_undo_waits_for_the_disk(
     inbox.done(delivery)
     count("relay and done", before)
     before = disk.syncs
+    (tmp_path / "body").write_bytes(b"body")
+    ports.results.upload(tmp_path / "body", "k", content_type="x", file_name="x")
+    count("upload: the bytes and their folder", before)
+    before = disk.syncs
+    ports.results.delete("k")
+    count("delete", before)
+    before = disk.syncs
     ports.topics.publish(a_message("in no outbox"))
     count("publish from nowhere", before)
     assert syncs == {
@@ -188,5 +195,7 @@ def test_only_what_a_power_cut_may_not_undo_waits_for_the_disk(
         "heartbeat": 0,
         "complete": 1,
         "relay and done": 0,
+        "upload: the bytes and their folder": 2,
+        "delete": 1,
         "publish from nowhere": 1,
     }

@@ -6,8 +6,9 @@ Whatever happened, the job has one end, one visible result, one mail (or a repea
 and nothing of the lost runs is left.
 """
 
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,16 @@ class Fuse:
     error: type[BaseException] = CrashError
     seen: int = 0
     blown: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def put_into(self, port: Any, method: str, name: str) -> None:
         act: Callable[..., Any] = getattr(port, method)
+        lock = self.lock
 
         def effect(*arguments: Any, **named: Any) -> Any:
-            mine = self.seen == self.number
-            self.seen += 1
+            with lock:
+                mine = self.seen == self.number
+                self.seen += 1
             if mine:
                 self.blown = name
                 if self.after:

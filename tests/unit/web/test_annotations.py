@@ -148,6 +148,56 @@ def test_a_failed_job_says_whose_fault_where_and_what_to_do(
     assert "data-live" not in text
 
 
+def test_the_log_of_a_failed_job_can_be_read(site: Site, ada: Visitor) -> None:
+    _, stored = _log(b"Failed: bad-record\n")
+    failure = Failure(code="bad", text="t", fault=Fault.INPUT, log=stored)
+    job = _add(site, a_job(str(uuid4())).fail(NOW, failure))
+    site.world.results.put(stored.key, b"Failed: bad-record\n")
+    assert f"/annotations/{job.job_id}/log" in _page(ada, f"/annotations/{job.job_id}")
+    assert "Failed: bad-record" in _page(ada, f"/annotations/{job.job_id}/log")
+    assert ada.get(f"/annotations/{job.job_id}/files/log").status_code == 302
+
+
+def test_a_job_can_be_cancelled_until_it_is_over(site: Site, ada: Visitor, bob: Visitor) -> None:
+    waiting = _add(site, a_job(str(uuid4())))
+    running = _add(site, a_job(str(uuid4())).claim(NOW, LEASE, "w"))
+    for job in (waiting, running):
+        path = f"/annotations/{job.job_id}/cancel"
+        assert path in _page(ada, f"/annotations/{job.job_id}")
+        assert bob.post(path).status_code == 404
+        for _ in range(2):
+            answer = ada.post(path)
+            assert answer.status_code == 303
+            assert answer.location == f"/annotations/{job.job_id}"
+        assert site.world.jobs.get(job.job_id).status is Status.CANCELLED
+        assert path not in _page(ada, f"/annotations/{job.job_id}")
+    assert not site.world.topics.published
+
+
+def test_a_finished_job_cannot_be_cancelled(site: Site, ada: Visitor) -> None:
+    job = site.completed()
+    assert ada.post(f"/annotations/{job.job_id}/cancel").status_code == 409
+    assert site.world.jobs.get(job.job_id) == job
+
+
+def test_a_cancel_that_meets_a_worker_decides_again(
+    site: Site, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = _add(site, a_job(str(uuid4())))
+    real, met = site.world.jobs.move, []
+
+    def move(before: Job, after: Job) -> None:
+        if not met:
+            met.append(1)
+            real(before, before.claim(NOW, LEASE, "w"))
+        real(before, after)
+
+    monkeypatch.setattr(site.world.jobs, "move", move)
+    assert ada.post(f"/annotations/{job.job_id}/cancel").status_code == 303
+    cancelled = site.world.jobs.get(job.job_id)
+    assert (cancelled.status, cancelled.attempt) == (Status.CANCELLED, 1)
+
+
 def test_a_free_result_shows_when_its_window_closes(site: Site, ada: Visitor) -> None:
     job = site.completed()
     text = _page(ada, f"/annotations/{job.job_id}")

@@ -41,18 +41,40 @@ def test_the_front_page_stands_while_the_job_table_is_away(
 
 def test_the_store_is_asked_for_the_queue_once_in_a_while(site: Site) -> None:
     view = QueueView(site.world.jobs, site.world.clock)
-    first = view.now()
+    first = view.look()
+    assert first is not None
     site.world.jobs.add(job := a_job(str(uuid4())))
-    assert view.now() is first
+    assert view.look() is first
     assert first.ahead_of(job.job_id) is None
     site.pass_time(seconds=5)
-    assert view.now().ahead_of(job.job_id) == 0
+    later = view.look()
+    assert later is not None
+    assert later.ahead_of(job.job_id) == 0
+
+
+def test_an_outage_of_the_store_is_not_asked_about_again_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = QueueView(site.world.jobs, site.world.clock)
+    asked: list[int] = []
+
+    def away() -> None:
+        asked.append(1)
+        raise OutageError("away")
+
+    monkeypatch.setattr(site.world.jobs, "unfinished", away)
+    assert [view.look(), view.look()] == [None, None]
+    assert len(asked) == 1
+    monkeypatch.undo()
+    site.pass_time(seconds=5)
+    assert view.look() is not None
 
 
 def test_a_very_long_queue_is_not_counted_to_its_end(site: Site) -> None:
     for number in range(COUNTED + 5):
         site.world.jobs.add(a_job(f"job-{number}"))
-    snapshot = QueueView(site.world.jobs, site.world.clock).now()
+    snapshot = QueueView(site.world.jobs, site.world.clock).look()
+    assert snapshot is not None
     assert snapshot.cut
     assert len(snapshot.waiting) == COUNTED
 

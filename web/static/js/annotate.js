@@ -49,7 +49,7 @@ function choose(file) {
   part.send.disabled = true;
   part.send.textContent = "Upload and annotate";
   if (!file) {
-    part.chosen.textContent = "No file chosen yet.";
+    part.chosen.textContent = "";
     return;
   }
   part.chosen.textContent = `${file.name}, ${size(file.size)}`;

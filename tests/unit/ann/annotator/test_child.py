@@ -26,6 +26,7 @@ from ann.engine import (
     TimedOutError,
 )
 from gas.domain.job import Progress
+from tests.support.fake_engine import DEFAULT_REFERENCE
 
 MIB = 1 << 20
 FAKE = "tests.support.fake_engine"
@@ -88,6 +89,12 @@ def test_a_summary_comes_back_whole_with_the_walls_that_stood(
     }
     assert "rlimits" in summary.sandbox
     assert "no-new-privileges" in summary.sandbox
+
+
+def test_a_run_reads_the_reference_that_was_prepared_outside(
+    engine: ForkedEngine, task: Task
+) -> None:
+    assert go(engine, task, "say 1 0").reference == str(DEFAULT_REFERENCE)
 
 
 def test_progress_is_heard_while_the_engine_works(engine: ForkedEngine, task: Task) -> None:

@@ -221,6 +221,27 @@ def test_while_globus_is_down_the_login_page_says_so_and_sessions_go_on() -> Non
     assert site.signed_in().get("/annotations").status_code == 200
 
 
+def test_a_provider_that_does_not_answer_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise people who want to sign in keep every thread waiting, five seconds each."""
+    site = Site()
+    asked: list[int] = []
+    real = Globus._client
+
+    def client(globus: Globus) -> object:
+        asked.append(1)
+        return real(globus)
+
+    monkeypatch.setattr(Globus, "_client", client)
+    visitor = site.anonymous()
+    assert [visitor.get("/login/start").status_code for _ in range(5)] == [503] * 5
+    assert len(asked) == 1
+    site.pass_time(seconds=6)
+    visitor.get("/login/start")
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize(
     "target",
     [

@@ -155,6 +155,26 @@ def test_a_store_whose_worker_is_killed_serves_again(tmp_path: Path) -> None:
         store.kill(signal.SIGTERM)
 
 
+def test_a_store_killed_alone_leaves_its_address_free_at_once(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.start()
+    try:
+        assert store.process
+        worker = store.worker()
+        # Standing still, it cannot find out for itself.
+        os.kill(worker, signal.SIGSTOP)
+        store.process.kill()
+        store.process.wait(30)
+        _until(lambda: not Path(f"/proc/{worker}").exists())
+        with socket.socket() as successor:
+            successor.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            successor.bind(store.address)
+        store.start()
+        assert store.post(store.form(), b"x").status == 303
+    finally:
+        store.kill()
+
+
 @pytest.mark.parametrize(
     ("url", "bind", "address"),
     [
