@@ -48,6 +48,10 @@ test-full: $(VENV)/.dev ## the long ones: journeys in a browser, chaos, oracles,
 bench: $(VENV)/.dev ## measure, print a table, write .bench/results.json (ONLY=prefix narrows)
 	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## take the pictures in docs/screenshots anew (needs Debian's chromium)
+	$(BIN)/python -m tests.browser.screenshots
+
 .PHONY: lock
 lock: ## write requirements*.txt anew from requirements*.in (needs the uv command)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements.in -o requirements.txt

@@ -295,7 +295,7 @@ class Model:
 
     def _has_start(self) -> bool:
         """Whether the first codon is known, complete and a start codon."""
-        if not (self.coding and self.complete_start):
+        if not self.complete_start or self.coding_end - self.coding_start < _CODON:
             return False
         first = self.bases(self.coding_start, self.coding_start + _CODON)
         return first in self.genetic_code.starts
