@@ -38,11 +38,11 @@ check: $(VENV)/.dev ## lint, format, types, layers
 
 .PHONY: test
 test: $(VENV)/.dev ## the tests every change must pass (under 5 minutes)
-	$(BIN)/pytest -m "not full" -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/pytest -m "not full" -n 2 --dist loadscope $(TESTS)
 
 .PHONY: test-full
 test-full: $(VENV)/.dev ## the long ones: journeys in a browser, chaos, oracles, every VCF of GAS_TEST_DATA
-	$(BIN)/pytest -m full -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/pytest -m full -n 2 --dist loadscope $(TESTS)
 
 .PHONY: bench
 bench: $(VENV)/.dev ## measure, print a table, write .bench/results.json (ONLY=prefix narrows)
