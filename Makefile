@@ -15,6 +15,9 @@ $(VENV)/.runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
 	$(BIN)/python -m ann.anntools.kernel build
+	$(BIN)/python -m ann.anntools verify
+	@timeout 8 $(BIN)/python -m ann.anntools build --chain NCBI36 >/dev/null 2>&1 \
+		|| echo "No chain for NCBI36 (hg18) uploads yet; once connected: $(BIN)/python -m ann.anntools build --chain NCBI36"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
