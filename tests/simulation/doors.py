@@ -1,6 +1,6 @@
 """A port as one process reaches it: every call a turn for others, and a chance for a fault."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 

@@ -172,5 +172,6 @@ def is_quiet(world: World) -> bool:
     """Whether nothing is left to do."""
     if any(not job.is_terminal for job in world.jobs.rows.values()) or world.jobs.outbox:
         return False
-    inboxes = (world.inboxes[Queue.ANNOTATE], world.inboxes[Queue.NOTIFY])
+    dead_mails = world.dead_inboxes[Queue.NOTIFY]
+    inboxes = (world.inboxes[Queue.ANNOTATE], world.inboxes[Queue.NOTIFY], dead_mails)
     return not any(inbox.waiting for inbox in inboxes)

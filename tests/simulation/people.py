@@ -1,4 +1,4 @@
-"""The people: they upload, press twice, come back, change their minds and try what is not theirs."""
+"""The people: they upload, press twice, change their minds, and try what is not theirs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from gas.domain.account import Tier
+from gas.domain.errors import OutageError
 from gas.domain.message import Kind, Queue
 from tests.unit.web.site import Site, Visitor, settings
 
@@ -305,6 +306,24 @@ def test_the_example_is_one_click(site: Site, ada: Visitor) -> None:
     assert job.input_file_name == "example.vcf"
     assert site.world.inputs.head(job.input.key).size == job.input.size
     assert len(site.world.topics.published) == 1
+
+
+def test_an_example_no_job_came_of_is_removed_like_any_upload(
+    site: Site, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation: a crash before the job was written left its copy for ever."""
+
+    def away(*_arguments: object) -> None:
+        raise OutageError("no table")
+
+    monkeypatch.setattr(site.world.jobs, "add", away)
+    assert ada.post("/annotate/example").status_code == 503
+    [key] = site.world.inputs.objects
+    [upload] = site.world.uploads.rows.values()
+    assert upload.key == key
+    monkeypatch.undo()
+    ada.post("/annotate/example")
+    assert list(site.world.uploads.rows.values()) == [upload]
 
 
 def test_without_an_example_there_is_no_button() -> None:
