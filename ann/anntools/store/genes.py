@@ -14,6 +14,7 @@ from ann.anntools.store.text import Pool
 
 # A variant this near a transcript is up- or downstream of it: snpEff's and VEP's default.
 FLANK = 5000
+_KEPT = 4096
 
 
 class _Row(NamedTuple):
@@ -198,6 +199,9 @@ class GeneReader:
     def transcript(self, number: int) -> Transcript:
         """Transcript by number."""
         if number not in self._cache:
+            if len(self._cache) >= _KEPT:
+                # Files are sorted: what was read long ago is not asked for again.
+                self._cache.clear()
             self._cache[number] = self._read(_Row._make(self._table[number].tolist()))
         return self._cache[number]
 
