@@ -46,9 +46,9 @@ def main(arguments: list[str]) -> int:
             "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
             "PYTHONMALLOC": "malloc",
         }
-        command = [sys.executable, "-m", "tests.fuzz.fuzz_kernel", "--library", str(library)]
-        command += ["--work", folder, "--seconds", str(options.seconds)]
-        done = subprocess.run([*command, "--seed", str(options.seed)], env=environment, check=False)
+        numbers = [str(options.seconds), str(options.seed)]
+        command = [sys.executable, "-m", "tests.fuzz.loop", str(library), folder, *numbers]
+        done = subprocess.run(command, env=environment, check=False)
         if done.returncode:
             kept = Path(tempfile.mkdtemp(prefix="anntools-fuzz-found-"))
             shutil.copy(Path(folder) / "input", kept / "input")
