@@ -12,6 +12,7 @@ from tests.bench.measure import merge, table
 GROUPS = {
     "job": "tests.bench.job",
     "embedded": "tests.bench.embedded",
+    "engine": "tests.bench.engine",
     "reference": "tests.bench.reference",
 }
 """First word of the names, and the module whose `measure(only)` yields them."""

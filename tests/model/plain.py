@@ -25,6 +25,13 @@ _FIXED = 8
 Form = tuple[int, bytes, bytes]
 
 
+def _is_symbolic(alt: bytes) -> bool:
+    """A symbolic allele or a breakend of which a consequence is told."""
+    if alt.startswith(b"<") and len(alt) > 2:
+        return alt not in {b"<*>", b"<X>", b"<NON_REF>"}
+    return len(alt) > 3 and (b"[" in alt or b"]" in alt)
+
+
 @dataclass
 class Expected:
     """Records as they must come out, lines that must be rejected, and places for the index."""
@@ -132,7 +139,7 @@ class PlainAnnotator:
                         texts[MAX_LISTED:] = [b"+%d" % (len(texts) - MAX_LISTED)]
                     info.append(name.encode() + b"=" + b",".join(texts))
             else:
-                entries = self._entries(reader, contig, pos, ref, alts)
+                entries = self._entries(reader, contig, pos, ref, alts, end)
                 if entries:
                     info.append(resolved.names[0].encode() + b"=" + b",".join(entries))
         return ids, info
@@ -160,7 +167,7 @@ class PlainAnnotator:
                 info.append(name.encode() + b"=" + b",".join(present))
 
     def _entries(
-        self, genes: GeneReader, contig: str, pos: int, ref: bytes, alts: list[bytes]
+        self, genes: GeneReader, contig: str, pos: int, ref: bytes, alts: list[bytes], stop: int
     ) -> list[bytes]:
         if f"{contig}/brk" not in genes.container or not _BASES.match(ref):
             return []
@@ -169,18 +176,23 @@ class PlainAnnotator:
             return self._sequences.fetch(contig, start, end) if self._sequences else None
 
         known = self._sequences is not None and self._sequences.length(contig) > 0
-        near: dict[int, None] = {}
         begin = max(0, pos - 1)
-        for place in range(begin, begin + len(ref)):
-            near.update(dict.fromkeys(genes.near(contig, place)))
+        breaks = genes.container[f"{contig}/brk"].tolist()
         entries: list[tuple[int, bytes]] = []
         for alt in alts:
-            if not _BASES.match(alt):
+            symbolic = _is_symbolic(alt)
+            if not symbolic and not _BASES.match(alt):
                 continue
+            near: dict[int, None] = {}
+            reach = stop if symbolic else begin + len(ref)
+            for place in (begin, *(at for at in breaks if begin < at < reach)):
+                near.update(dict.fromkeys(genes.near(contig, place)))
+            end = stop if alt.startswith(b"<") else None
             found = []
             for number in near:
                 transcript = genes.transcript(number)
-                effect = annotate_allele(transcript, pos, ref, alt, genome if known else None)
+                bases = genome if known else None
+                effect = annotate_allele(transcript, pos, ref, alt, bases, end)
                 if effect.terms[0] is not Term.INTERGENIC:
                     text = ann_text(alt.decode(), effect)
                     found.append((SEVERITY[effect.terms[0]], text.encode()))

@@ -45,7 +45,7 @@ typedef struct {
     i64 delta;       /* what to add to a place to look it up in the reference */
 } Record;
 
-/* One ALT allele.  kind: 0 not a sequence, 1 a sequence. */
+/* One ALT allele.  kind: 0 nothing is said of it, 1 a sequence, 2 symbolic or a breakend. */
 typedef struct {
     u32 record, alt_start, alt_end, kind;
     i64 best, best_len; /* its most severe ANN entry in the output, while a record is written */

@@ -231,8 +231,9 @@ static void indel(const Genes *g, const Transcript *tx, const Change *c, const S
 
 /* The rules for one allele and transcript; `what` is ASK when they are the routine's. */
 static Finding find_effect(const Genes *g, i64 number, const Change *c, const Sequence *s) {
-    Finding f = {.what = ASK};
+    Finding f = {.what = NOTHING};
     if (number < 0 || number >= g->count) return f;
+    f.what = ASK;
     const Transcript *tx = f.tx = g->transcripts + number;
     i64 removed = c->end - c->start;
     if (removed == 0 && c->inserted_len == 0) return f;

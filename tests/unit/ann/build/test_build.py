@@ -54,7 +54,7 @@ def test_the_default_sources_are_built_and_annotate(
     assert found["cytoBand"] == "1p36.33"
     assert found["gwasCatalog"] == "12345678|Type_2_diabetes"
     assert found["genomicSuperDups"] == "chr2:500000|0.99"
-    assert found["dgv_Cnv"] == "nsv1|deletion"
+    assert found["dgv_Cnv"] == "deletion"
     assert found["cpgIslandExt"] == "CpG:_30"
     if assembly == "GRCh37":
         assert found["tfbsRegion"] == "V$MADEUP_01,V$OTHER_02"

@@ -22,6 +22,7 @@ from tests.model.plain import Expected, PlainAnnotator
 from tests.model.worlds import World, any_allele, make_world
 
 COLUMNS = 10
+_OTHER_ALTS = ("*", "<*>", "<DEL>", "<DUP:TANDEM>", "<INV>", "<INS>", "<CNV>", "A[2:100[")
 Both = tuple[Annotator, PlainAnnotator]
 
 _MANY = settings(
@@ -98,7 +99,7 @@ def test_records_of_the_genome_come_out_as_the_model_says(
             pos, ref, alt = any_allele(rng, world.genome[contig])
         alts = [alt]
         while rng.random() < 0.2:
-            alts.append(rng.choice(["*", "<DEL>", ref[:1], ref + "A", alt.lower(), "G", "N"]))
+            alts.append(rng.choice([*_OTHER_ALTS, ref[:1], ref + "A", alt.lower(), "G", "N"]))
         rows.append((contig, pos, ref, alts))
     if ordered:
         rows.sort(key=lambda row: (row[0], row[1]))

@@ -172,7 +172,7 @@ def test_a_store_killed_alone_leaves_its_address_free_at_once(tmp_path: Path) ->
         store.start()
         assert store.post(store.form(), b"x").status == 303
     finally:
-        store.kill(signal.SIGTERM)
+        store.kill()
 
 
 @pytest.mark.parametrize(
