@@ -6,6 +6,7 @@ One `MemoryWorld` is one whole outside world; its clock is the only time there i
 import hashlib
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -167,13 +168,18 @@ class MemoryUploads:
 class _Waiting:
     body: str
     visible_at: datetime
+    user_id: str = ""
     received: int = 0
     receipt: str = ""
 
 
 @dataclass
 class MemoryInbox:
-    """A queue in a list, with visibility, delay, receive count and dead letters."""
+    """A queue in a list, with visibility, delay, receive count and dead letters.
+
+    Users share it fairly: the next message is that of the user with the fewest in hand, then of
+    the one whose turn is longest ago.
+    """
 
     queue: Queue
     clock: MemoryClock
@@ -182,26 +188,25 @@ class MemoryInbox:
     batch: int = 1
     waiting: list[_Waiting] = field(default_factory=list)
     dead_letters: "MemoryInbox | None" = None
+    turns: list[str] = field(default_factory=list)
 
     @property
     def dead(self) -> list[str]:
         """The bodies in the dead-letter queue."""
         return [row.body for row in self.dead_letters.waiting] if self.dead_letters else []
 
-    def put(self, body: str, delay: timedelta = timedelta(0)) -> None:
-        self.waiting.append(_Waiting(body, self.clock.now() + delay))
+    def put(self, body: str, delay: timedelta = timedelta(0), user_id: str = "") -> None:
+        self.waiting.append(_Waiting(body, self.clock.now() + delay, user_id))
 
     def receive(self) -> Sequence[Delivery]:
         deliveries: list[Delivery] = []
-        for message in list(self.waiting):
-            if len(deliveries) == self.batch:
-                break
-            if message.visible_at > self.clock.now():
-                continue
+        while len(deliveries) < self.batch and (message := self._next()) is not None:
             if self.dead_letters is not None and message.received >= self.max_receives:
                 self.waiting.remove(message)
-                self.dead_letters.put(message.body)
+                self.dead_letters.put(message.body, user_id=message.user_id)
                 continue
+            self.turns = [user for user in self.turns if user != message.user_id]
+            self.turns.append(message.user_id)
             message.received += 1
             message.receipt = secrets.token_hex(8)
             message.visible_at = self.clock.now() + self.visibility
@@ -225,12 +230,23 @@ class MemoryInbox:
             row.visible_at = self.clock.now() + delay
 
     def bury(self, delivery: Delivery, reason: str) -> None:  # noqa: ARG002 - no place to keep it
+        row = self._held(delivery)
         self.done(delivery)
         if self.dead_letters is not None:
-            self.dead_letters.put(delivery.body)
+            self.dead_letters.put(delivery.body, user_id=row.user_id if row else "")
 
     def depth(self) -> int:
         return len(self.waiting)
+
+    def _next(self) -> _Waiting | None:
+        now = self.clock.now()
+        in_hand = Counter(row.user_id for row in self.waiting if row.visible_at > now)
+        turns = {user: number for number, user in enumerate(self.turns)}
+        return min(
+            (row for row in self.waiting if row.visible_at <= now),
+            key=lambda row: (in_hand[row.user_id], turns.get(row.user_id, -1)),
+            default=None,
+        )
 
     def _held(self, delivery: Delivery) -> _Waiting | None:
         return next((row for row in self.waiting if row.receipt == delivery.receipt), None)
@@ -246,7 +262,7 @@ class MemoryTopics:
     def publish(self, message: Message) -> None:
         self.published.append(message)
         for queue in SUBSCRIPTIONS[message.topic]:
-            self._inboxes[queue].put(message.to_json())
+            self._inboxes[queue].put(message.to_json(), user_id=message.user_id)
 
 
 @dataclass(frozen=True, kw_only=True)
