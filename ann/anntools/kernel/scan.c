@@ -14,6 +14,20 @@ static int is_sequence(const u8 *text, i64 length) {
     return length > 0 && !worst;
 }
 
+/* Whether an ALT is a symbolic deletion, duplication, inversion or insertion, plainly spelled. */
+static int is_event(const u8 *text, i64 length) {
+    static const char KINDS[4][4] = {"DEL", "DUP", "INV", "INS"};
+    if (length < 5 || text[0] != '<' || text[length - 1] != '>') return 0;
+    for (i64 i = 1; i < length - 1; i++) {
+        u8 c = text[i];
+        int plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!plain && c != ':' && c != '_') return 0;
+    }
+    for (int k = 0; k < 4; k++)
+        if (memcmp(text + 1, KINDS[k], 3) == 0) return 1;
+    return 0;
+}
+
 /* Whether any byte is a control character other than tab and newline. */
 static int has_control(const u8 *text, i64 length) {
     u8 found = 0;

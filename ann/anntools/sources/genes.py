@@ -12,6 +12,7 @@ from ann.anntools.consequence.ann import ann_text, intergenic_text
 from ann.anntools.consequence.effect import annotate_allele
 from ann.anntools.consequence.so import SEVERITY, Term
 from ann.anntools.kernel.gene_tables import GeneTables
+from ann.anntools.kernel.structures import EVENT
 from ann.anntools.store.container import Array
 from ann.anntools.store.genes import GeneReader
 from ann.anntools.store.sequence import SequenceReader
@@ -56,12 +57,14 @@ class Consequences:
                 tab = record["tab"]
                 pos = int(text[int(tab[0]) + 1 : int(tab[1])]) + int(record["delta"])
                 ref = text[int(tab[2]) + 1 : int(tab[3])]
+                end = (
+                    int(record["stop"]) + int(record["delta"]) if allele["kind"] == EVENT else None
+                )
                 alt = text[int(allele["alt_start"]) : int(allele["alt_end"])]
-                symbolic = alt.startswith(b"<")
-                end = int(record["stop"]) + int(record["delta"]) if symbolic else None
             transcript = self.genes.transcript(transcript_number)
-            genome = self._genome(transcript.contig)
-            effect = annotate_allele(transcript, pos, ref, alt, genome, end)
+            effect = annotate_allele(
+                transcript, pos, ref, alt, self._genome(transcript.contig), end
+            )
             texts.append(ann_text(alt.decode(), effect).encode())
             ranks.append(SEVERITY[effect.terms[0]])
         offsets = np.zeros(len(texts) + 1, np.int64)
