@@ -70,6 +70,6 @@ lock: ## write requirements*.txt anew from requirements*.in (needs the uv comman
 
 .PHONY: clean
 clean: ## remove what was installed and built here (never the data in GAS_HOME)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-aws dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 include aws/Makefile.inc
