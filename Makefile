@@ -15,6 +15,9 @@ $(VENV)/.runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
 	$(BIN)/python -m ann.anntools.kernel build
+	$(BIN)/python -m ann.anntools verify
+	@timeout 8 $(BIN)/python -m ann.anntools build --chain NCBI36 >/dev/null 2>&1 \
+		|| echo "No chain for NCBI36 (hg18) uploads yet; once connected: $(BIN)/python -m ann.anntools build --chain NCBI36"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
@@ -38,11 +41,11 @@ check: $(VENV)/.dev ## lint, format, types, layers
 
 .PHONY: test
 test: $(VENV)/.dev ## the tests every change must pass (under 5 minutes)
-	$(BIN)/pytest -m "not full" -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/pytest -m "not full" -n 2 --dist loadscope $(TESTS)
 
 .PHONY: test-full
 test-full: $(VENV)/.dev ## the long ones: journeys in a browser, chaos, oracles, every VCF of GAS_TEST_DATA
-	$(BIN)/pytest -m full -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/pytest -m full -n 2 --dist loadscope $(TESTS)
 
 .PHONY: bench
 bench: $(VENV)/.dev ## measure, print a table, write .bench/results.json (ONLY=prefix narrows)

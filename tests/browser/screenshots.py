@@ -13,20 +13,10 @@ from tests.browser.gallery import gallery
 FOLDER = Path(__file__).parents[2] / "docs/screenshots"
 WIDTH, HEIGHT = 1100, 760
 SIGNED_OUT = frozenset({"home", "login"})
-SHOWN = [
-    "home",
-    "login",
-    "annotate",
-    "list",
-    "waiting",
-    "running",
-    "completed",
-    "failed",
-    "log",
-    "mailbox",
-    "window-closed",
-    "restoring",
-]
+SHOWN = (
+    *("home", "login", "annotate", "list", "waiting", "running", "completed", "failed"),
+    *("log", "mailbox", "window-closed", "restoring"),
+)
 
 
 def main() -> None:

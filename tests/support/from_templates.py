@@ -222,11 +222,6 @@ class Builder:
             rules = [{spelled.get(key, key): value for key, value in rule.items()}]
             s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": rules})
 
-    def bucket_policy(self, body: Body) -> None:
-        self.client("s3").put_bucket_policy(
-            Bucket=body["Bucket"], Policy=json.dumps(body["PolicyDocument"])
-        )
-
     def parameter(self, body: Body) -> None:
         self.client("ssm").put_parameter(
             Name=body["Name"], Type=body["Type"], Value=str(body["Value"]), Overwrite=True
@@ -255,7 +250,6 @@ MAKERS: dict[str, Callable[[Builder, Body], None]] = {
     "AWS::SNS::Subscription": Builder.subscription,
     "AWS::DynamoDB::Table": Builder.table,
     "AWS::S3::Bucket": Builder.bucket,
-    "AWS::S3::BucketPolicy": Builder.bucket_policy,
     "AWS::SSM::Parameter": Builder.parameter,
     "AWS::SecretsManager::Secret": Builder.secret,
     "AWS::Logs::LogGroup": Builder.log_group,

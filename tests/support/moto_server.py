@@ -46,6 +46,7 @@ STARTS_WITHIN = 60.0
 STOPS_WITHIN = 10.0
 LIVES_AT_MOST = 1800.0
 POLL_STEP = 0.02
+WATCH_STEP = 0.5
 
 Environ = dict[str, Any]
 Answer = tuple[str, list[tuple[str, str]], list[bytes]]
@@ -111,7 +112,8 @@ def moto_server() -> Iterator[MotoServer]:
 @contextlib.contextmanager
 def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
     """A process of ours that listens on that loopback port, for as long as the block lasts."""
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    bounded = [*command, "--starter", str(os.getpid())]
+    process = subprocess.Popen(bounded, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
         yield process
@@ -122,6 +124,19 @@ def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[byte
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def bound_life(seconds: float, starter: int | None) -> None:
+    """End this process at SIGTERM, after so many seconds, or once its starter is gone."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    until = time.monotonic() + seconds
+
+    def watch() -> None:
+        while time.monotonic() < until and starter in (None, os.getppid()):
+            time.sleep(WATCH_STEP)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def free_port() -> int:
@@ -216,13 +231,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=LIVES_AT_MOST)
+    parser.add_argument("--starter", type=int, help="the process whose end ends this one")
     chosen = parser.parse_args(arguments)
     app = OneByOne(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", chosen.port, app, threaded=True, request_handler=QuietHandler)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    end = threading.Timer(chosen.seconds, os._exit, (0,))
-    end.daemon = True
-    end.start()
+    bound_life(chosen.seconds, chosen.starter)
     server.serve_forever()
 
 

@@ -15,6 +15,7 @@ from ann.anntools.store.text import Pool
 
 # A variant this near a transcript is up- or downstream of it: snpEff's and VEP's default.
 FLANK = 5000
+_KEPT = 4096
 # Sequences are packed many at a time: a call costs more than a short one.
 _BLOCK = 1 << 20
 _SEQUENCES_AT_ONCE = 1000
@@ -226,6 +227,9 @@ class GeneReader:
     def transcript(self, number: int) -> Transcript:
         """Transcript by number."""
         if number not in self._cache:
+            if len(self._cache) >= _KEPT:
+                # Files are sorted: what was read long ago is not asked for again.
+                self._cache.clear()
             self._cache[number] = self._read(_Row._make(self._table[number].tolist()))
         return self._cache[number]
 

@@ -32,6 +32,8 @@ LEFT_TO_CLOUDFORMATION = {
     *("AWS::IAM::InstanceProfile", "AWS::IAM::ManagedPolicy", "AWS::RDS::DBInstance"),
     *("AWS::RDS::DBSubnetGroup", "AWS::SecretsManager::SecretTargetAttachment"),
     *("AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter"),
+    # The emulator heeds the Deny of a bucket's policy and not its condition: nobody gets in.
+    "AWS::S3::BucketPolicy",
 }
 
 
