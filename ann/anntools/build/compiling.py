@@ -187,7 +187,6 @@ def _fasta(job: Job, directory: Path) -> Compiled:
     with _or_discarded(writer):
         for name, pieces in sequences(path):
             contig = places.name(name, 1)
-            # The mitochondrion is bundled.
             if contig is None or contig == "MT":
                 for _ in pieces:
                     pass
@@ -200,6 +199,9 @@ def _fasta(job: Job, directory: Path) -> Compiled:
                     f"{job.spec.assembly}",
                 )
         places.finish()
+        # A reference has one source of sequences: the bundled mitochondrion goes with it.
+        for row in load.sequences():
+            writer.add(row.contig, [row.sequence.encode()])
         return Compiled([writer.finish()])
 
 

@@ -108,6 +108,9 @@ def _check_names(assembly: str, specs: Sequence[SourceSpec]) -> None:
                 f"two sources are called {name}: rename one, or let it say "
                 f'replaces = ["{name}"] if it takes the place of the bundled one'
             )
+    genomes = [spec.name for spec in specs if spec.format == "fasta"]
+    if len(genomes) > 1:
+        raise CatalogueError(f"only one source of sequences can be built: {', '.join(genomes)}")
     keys = Counter(
         column.column.key for spec in specs for column in spec.columns if column.column.key != "ID"
     )
