@@ -21,7 +21,8 @@ MAX_EVENT_TRANSCRIPTS = 200
 # No contig of a small world reaches so far, flanks included.
 CONTIG_END = 50_000
 _BASES = re.compile(rb"[ACGTNacgtn]+\Z")
-_EVENT = re.compile(rb"<(DEL|DUP|INV|INS)[A-Za-z0-9:_]*>\Z")
+_SYMBOLIC = re.compile(rb"<(?!NON_REF>|X>)[A-Za-z0-9:_<>-]+>\Z")
+_BREAKEND = re.compile(rb"(?=.*[\[\]])(?!<.*>\Z)[A-Za-z0-9:_<>\[\].*-]{4,}\Z")
 _END = re.compile(rb"(?:^|;)END=([^;]*)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f]")
 _NUMBER = re.compile(rb"[0-9]{1,14}\Z")
@@ -173,8 +174,12 @@ class PlainAnnotator:
         begin = max(0, pos - 1)
         entries: list[tuple[int, bytes]] = []
         for alt in alts:
-            event = _EVENT.match(alt) is not None
-            if not event and not (_BASES.match(alt) and _BASES.match(ref)):
+            event = _SYMBOLIC.match(alt) is not None
+            if (
+                not event
+                and not _BREAKEND.match(alt)
+                and not (_BASES.match(alt) and _BASES.match(ref))
+            ):
                 continue
             near: dict[int, None] = {}
             last = end if event else begin + len(ref)

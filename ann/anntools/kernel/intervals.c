@@ -77,7 +77,7 @@ static i64 near_transcripts(const Source *s, const Record *r, u32 kind, Hint *hi
     const IntervalContig *c = s->intervals + r->contig;
     i64 begin = r->begin + r->delta, count = 0;
     i64 stop = begin + ((i64)r->tab[3] - r->tab[2] - 1);
-    if (kind == EVENT) stop = r->stop + r->delta;
+    if (kind == SYMBOLIC) stop = r->stop + r->delta;
     i64 first = segment_of(c, r->contig, begin, hint);
     if (first < 0) return 0;
     if (first + 1 >= c->segments || c->breaks[first + 1] >= stop)

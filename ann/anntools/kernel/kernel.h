@@ -47,9 +47,9 @@ typedef struct {
     i64 delta;       /* what to add to a place to look it up in the reference */
 } Record;
 
-enum { NO_ALLELE, BASES, EVENT };
+enum { NO_ALLELE, BASES, BREAKEND, SYMBOLIC };
 
-/* One ALT allele.  kind: BASES for a sequence, EVENT for a symbolic one whose place is told. */
+/* One ALT allele.  kind: see above; of NO_ALLELE nothing is said. */
 typedef struct {
     u32 record, alt_start, alt_end, kind;
     i64 best, best_len; /* its most severe ANN entry in the output, while a record is written */

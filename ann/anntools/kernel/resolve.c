@@ -86,9 +86,9 @@ EXPORT i64 anntools_resolve(Job *job) {
             while (to < r->tab[4] && job->text[to] != ',') to++;
             Allele *a = job->alleles + n;
             *a = (Allele){.record = (u32)i, .alt_start = from, .alt_end = to};
-            a->kind = known && is_sequence(job->text + from, (i64)to - from) ? BASES
-                      : is_event(job->text + from, (i64)to - from)           ? EVENT
-                                                                             : NO_ALLELE;
+            const u8 *alt = job->text + from;
+            if (known && is_sequence(alt, (i64)to - from)) a->kind = BASES;
+            else if (is_event(alt, (i64)to - from)) a->kind = *alt == '<' ? SYMBOLIC : BREAKEND;
             u32 *values = job->values + n * job->value_count;
             for (i64 v = 0; v < job->value_count; v++) values[v] = 0;
             if (a->kind == BASES && r->contig >= 0 && r->contig < job->contigs)

@@ -42,8 +42,6 @@ ALLELE = np.dtype(
         ("best_len", "<i8"),
     ]
 )
-# Of an allele's kind: a symbolic one whose place is told.
-EVENT = 2
 ENTRY_BYTES = 40
 MAX_RANKS = 64
 

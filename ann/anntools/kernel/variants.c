@@ -247,5 +247,5 @@ static Finding find_effect(const Genes *g, i64 number, u32 kind, const Change *c
 }
 
 static int is_too_large(const Allele *a, i64 transcripts) {
-    return a->kind == EVENT && transcripts > MAX_EVENT_TRANSCRIPTS;
+    return a->kind == SYMBOLIC && transcripts > MAX_EVENT_TRANSCRIPTS;
 }

@@ -12,7 +12,6 @@ from ann.anntools.consequence.ann import ann_text, intergenic_text
 from ann.anntools.consequence.effect import annotate_allele
 from ann.anntools.consequence.so import SEVERITY, Term
 from ann.anntools.kernel.gene_tables import GeneTables
-from ann.anntools.kernel.structures import EVENT
 from ann.anntools.store.container import Array
 from ann.anntools.store.genes import GeneReader
 from ann.anntools.store.sequence import SequenceReader
@@ -57,10 +56,10 @@ class Consequences:
                 tab = record["tab"]
                 pos = int(text[int(tab[0]) + 1 : int(tab[1])]) + int(record["delta"])
                 ref = text[int(tab[2]) + 1 : int(tab[3])]
-                end = (
-                    int(record["stop"]) + int(record["delta"]) if allele["kind"] == EVENT else None
-                )
                 alt = text[int(allele["alt_start"]) : int(allele["alt_end"])]
+                # END is that of a symbolic allele; a breakend is where the record is.
+                stop = int(record["stop"]) + int(record["delta"])
+                end = stop if alt.startswith(b"<") else None
             transcript = self.genes.transcript(transcript_number)
             effect = annotate_allele(
                 transcript, pos, ref, alt, self._genome(transcript.contig), end

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ann.anntools.build.bundled import ensure
 from ann.anntools.engine import annotate
 
 HERE = Path(__file__).parent / "tiny"
@@ -16,12 +15,9 @@ RESULTS = ("tiny.annot.vcf", "tiny.count.log", "tiny.rejects.tsv")
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def results(tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
-    ensure(folder / "reference", "GRCh38")
-    annotate(
-        HERE / "tiny.vcf", folder / "tiny.annot.vcf", reference=folder / "reference", tables=False
-    )
+    annotate(HERE / "tiny.vcf", folder / "tiny.annot.vcf", reference=bundle, tables=False)
     return folder
 
 
