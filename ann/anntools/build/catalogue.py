@@ -234,7 +234,7 @@ def _source(path: Path, number: int, data: object) -> SourceSpec:
         layout=_layout(entry, form),
         default=entry.flag("default", default=False),
         megabytes=size,
-        replaces=frozenset(entry.texts("replaces")),
+        replaces=frozenset(entry.texts("replaces")) | ({"rCRS"} if form == "fasta" else set()),
         lifts_to=entry.one_of("lifts_to", ASSEMBLIES) if form == "chain" else None,
     )
 

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -187,7 +187,6 @@ def _fasta(job: Job, directory: Path) -> Compiled:
     with _or_discarded(writer):
         for name, pieces in sequences(path):
             contig = places.name(name, 1)
-            # The mitochondrion is bundled.
             if contig is None or contig == "MT":
                 for _ in pieces:
                     pass
@@ -200,6 +199,9 @@ def _fasta(job: Job, directory: Path) -> Compiled:
                     f"{job.spec.assembly}",
                 )
         places.finish()
+        # A reference has one source of sequences: the bundled mitochondrion goes with it.
+        for row in load.sequences():
+            writer.add(row.contig, [row.sequence.encode()])
         return Compiled([writer.finish()])
 
 
@@ -208,14 +210,15 @@ def _ensembl(job: Job, directory: Path) -> Compiled:
         raise SourceError(job.spec.name, "needs file.gff3")
     path = job.files["gff3"].path
     info = replace(info_of(job), name="transcripts", title="Transcripts")
-    found = {
-        role: SequenceFile(job.files[role].path, directory)
-        for role in ("cds", "cdna")
-        if role in job.files
-    }
-    models = GeneModels(path, job.spec.assembly, found.get("cds"), found.get("cdna"))
-    writer = GeneWriter(directory, info)
-    with _or_discarded(writer):
+    with ExitStack() as stack:
+        found = {
+            role: stack.enter_context(closing(SequenceFile(job.files[role].path, directory)))
+            for role in ("cds", "cdna")
+            if role in job.files
+        }
+        models = GeneModels(path, job.spec.assembly, found.get("cds"), found.get("cdna"))
+        writer = GeneWriter(directory, info)
+        stack.enter_context(_or_discarded(writer))
         for transcript in models.transcripts():
             try:
                 writer.add(transcript)
@@ -224,8 +227,6 @@ def _ensembl(job: Job, directory: Path) -> Compiled:
         for transcript in load.mitochondrial_transcripts():
             writer.add(transcript)
         transcripts = writer.finish()
-    for file in found.values():
-        file.close()
     columns = (bundled.GENE, bundled.GENE_ID, bundled.HGNC)
     intervals = IntervalWriter(directory, replace(info, name="genes", title="Genes"), columns)
     hgnc_ids = bundled.hgnc_ids()

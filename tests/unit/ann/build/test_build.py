@@ -43,7 +43,8 @@ def build(root: Path, site: Served, *more: str, assembly: str = "GRCh38") -> int
 def test_the_default_sources_are_built_and_annotate(
     root: Path, site: Served, ask: Ask, capsys: pytest.CaptureFixture[str], assembly: str
 ) -> None:
-    assert build(root, site, assembly=assembly) == 0
+    threads = {"GRCh37": "1", "GRCh38": "2"}[assembly]
+    assert build(root, site, "--threads", threads, assembly=assembly) == 0
     assert "in use now" in capsys.readouterr().out
     assert verify.main(["--reference", str(root)]) == 0
     found = ask(root, assembly, "1 1000150 A G")
