@@ -176,6 +176,9 @@ class Settings:
 
     lease: timedelta = _setting("GAS_LEASE_SECONDS", seconds, "120")
     heartbeat: timedelta = _setting("GAS_HEARTBEAT_SECONDS", seconds, "60")
+    clock_skew: timedelta = _setting("GAS_CLOCK_SKEW_SECONDS", seconds, "600")
+    """How far the clocks of two machines may be apart."""
+
     poll: timedelta = _setting("GAS_POLL_SECONDS", seconds, "20")
     job_time_limit: timedelta = _setting("GAS_JOB_SECONDS", seconds, "39600")
     max_receives: int = _setting("GAS_MAX_RECEIVES", positive, "5")

@@ -145,5 +145,3 @@ class DeadDoor(QueueDoor):
 
     def receive(self) -> Sequence[Delivery]:
         return cast(Sequence[Delivery], self.call("receive", self._inbox.receive))
-
-

@@ -111,9 +111,7 @@ def check_mails(world: World) -> None:
     sendings: dict[str, list[Sending]] = {}
     for sending in world.mailer.sent:
         sendings.setdefault(sending.mail.mail_id, []).append(sending)
-        owner = world.accounts.get(
-            world.jobs.rows[sending.mail.mail_id.partition(".")[0]].user_id
-        )
+        owner = world.accounts.get(world.jobs.rows[sending.mail.mail_id.partition(".")[0]].user_id)
         if sending.mail.to != owner.email:
             world.violated("I9", f"{sending.mail.mail_id} went to {sending.mail.to}")
     for job in world.jobs.rows.values():

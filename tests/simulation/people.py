@@ -241,5 +241,3 @@ class Person:
 
     def _wait(self, least: float, most: float) -> None:
         self.world.scheduler.sleep(round(self.rng.uniform(least, most) * SECOND))
-
-
