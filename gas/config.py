@@ -206,6 +206,9 @@ class Settings:
     slots: int = _setting("GAS_ANNOTATOR_SLOTS", positive, "2")
     """Jobs one annotator runs side by side."""
 
+    user_jobs: int = _setting("GAS_USER_JOBS", positive, "1000")
+    """Jobs of one user that may wait or run at a time."""
+
     sweep_every: timedelta = _setting("GAS_SWEEP_SECONDS", seconds, "30")
 
     scale_pool: str = _setting("GAS_SCALE_POOL", str, "")
