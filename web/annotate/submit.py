@@ -62,7 +62,7 @@ def permit_upload(
         max_bytes=settings.premium_post_bytes if limit is None else limit,
         content_type=CONTENT_TYPE,
         expires_in=settings.upload_window,
-        redirect_to=None if redirect_base is None else f"{redirect_base}/{upload_id}",
+        redirect_to=None if redirect_base is None else f"{redirect_base}/{upload.upload_id}",
     )
     return upload, form
 
