@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from greenlet import getcurrent, greenlet
 
-from gas.adapters.memory import START, MemoryClock
+from gas.adapters.memory_clock import START, MemoryClock
 from gas.worker import Stop
 
 SECOND = 1_000_000
