@@ -51,6 +51,8 @@ class World:
         self.history: list[tuple[object, ...]] = []
         self.violations: list[tuple[str, str]] = []
         self.checked: Counter[str] = Counter()
+        self.deleted: set[str] = set()
+        """Jobs whose owner asked for them to be removed for good."""
         self.lost_mails: set[int] = set()
         """Moments at which the provider had a mail and its answer never came."""
 
