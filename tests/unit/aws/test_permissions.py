@@ -78,7 +78,7 @@ class Process:
         again = out.inputs.copy(info, KEY.replace("job-1", "job-3"))
         out.inputs.delete(again.key)
         list(out.results.keys("gas/"))
-        out.results.delete("gas/ada/job-3~1~sample.annot.vcf.gz")
+        out.results.delete(self._stored())
         out.jobs.delete(cancelled)
         out.jobs.add(a_job())
 

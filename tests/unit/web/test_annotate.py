@@ -8,6 +8,7 @@ import pytest
 from gas.domain.account import Tier
 from gas.domain.errors import OutageError
 from gas.domain.message import Kind, Queue
+from gas.relay import relay_pending
 from tests.unit.web.site import Site, Visitor, settings
 
 LIMIT = 153_600
@@ -331,3 +332,24 @@ def test_without_an_example_there_is_no_button() -> None:
     ada = site.signed_in()
     assert "Use our example" not in ada.get("/annotate").get_data(as_text=True)
     assert ada.post("/annotate/example").status_code == 404
+
+
+def test_a_job_whose_announcement_fails_waits_in_the_outbox(
+    site: Site, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 29: its owner sees it wait, and the sweeper publishes what is left."""
+
+    def away(_message: object) -> None:
+        raise OutageError("the topic is away")
+
+    upload_id = _permit(ada)
+    _put(site, upload_id, 77)
+    with monkeypatch.context() as patch:
+        patch.setattr(site.world.topics, "publish", away)
+        body = {"upload_id": upload_id, "assembly": "detect", "note": ""}
+        assert ada.send("/annotate/jobs", body).status_code == 201
+    assert "Waiting" in ada.get(f"/annotations/{upload_id}").get_data(as_text=True)
+    assert [row.job_id for _, row in site.world.jobs.outbox.values()] == [upload_id]
+    site.pass_time(seconds=60)
+    relay_pending(site.world.clock.now(), outbox=site.world.outbox, topics=site.world.topics)
+    assert site.world.inbox(Queue.ANNOTATE).depth() == 1
