@@ -61,14 +61,14 @@ def turn_of(job: Job, event: str, now: datetime, lease: timedelta) -> Turn:
     if any(f"{event}:{word}" in job.mails for word in OVER):
         return Turn.NONE
     prefix = f"{event}:sending@"
-    begun = sorted(mark.removeprefix(prefix) for mark in job.mails if mark.startswith(prefix))
+    begun = [mark.removeprefix(prefix) for mark in job.mails if mark.startswith(prefix)]
     if not begun:
         return Turn.FIRST
-    if f"{event}:unanswered@{begun[-1]}" in job.mails:
-        return Turn.REPEAT
-    left = datetime.fromisoformat(begun[-1].partition("#")[0]) + lease - now
-    if left > timedelta(0):
-        raise BusyJobError("another sender is at this mail", retry_after=left)
+    # Clocks differ, so the latest moment need not be the latest sender's: each one counts.
+    for stamp in begun:
+        left = datetime.fromisoformat(stamp.partition("#")[0]) + lease - now
+        if f"{event}:unanswered@{stamp}" not in job.mails and left > timedelta(0):
+            raise BusyJobError("another sender is at this mail", retry_after=left)
     return Turn.REPEAT
 
 

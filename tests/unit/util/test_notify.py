@@ -17,7 +17,7 @@ from gas.worker import Stop, deliver
 from tests.builders import a_completed_job, a_job, an_account
 from tests.support.annotating import settings
 from util.letters import REPEAT_NOTE, Letters
-from util.notify import Notifier
+from util.notify import Notifier, Turn, turn_of
 
 LEASE = timedelta(seconds=120)
 PLAN = Plan(free_input_bytes=153_600, free_window=timedelta(minutes=10))
@@ -300,6 +300,22 @@ def test_a_sender_whose_clock_is_slow_is_not_overtaken(
     monkeypatch.setattr(post.world.mailer, "send", meanwhile)
     slow.handle(message, Mock())
     assert len(post.sent) == 1
+
+
+def test_an_unanswered_sender_does_not_hide_one_whose_clock_is_behind() -> None:
+    """Found by the simulation: only the mark with the latest moment was looked at."""
+    now = a_completed_job().submitted_at
+    given_up, at_it = f"{now.isoformat()}#a", f"{(now - timedelta(minutes=1)).isoformat()}#b"
+    marks = {
+        f"completed:sending@{given_up}",
+        f"completed:unanswered@{given_up}",
+        f"completed:sending@{at_it}",
+    }
+    with pytest.raises(BusyJobError):
+        turn_of(a_completed_job(mails=frozenset(marks)), "completed", now, LEASE)
+    marks.add(f"completed:unanswered@{at_it}")
+    again = turn_of(a_completed_job(mails=frozenset(marks)), "completed", now, LEASE)
+    assert again is Turn.REPEAT
 
 
 def test_a_message_that_tells_what_is_not_so_sends_nothing(post: Post) -> None:
