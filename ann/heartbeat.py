@@ -86,5 +86,10 @@ class Heartbeat:
 
     def _go_on(self) -> None:
         with context(job_id=self._job.job_id, attempt=self._job.attempt):
-            while not self.lost and not self._over.wait(self._every.total_seconds()):
-                self.beat()
+            try:
+                while not self.lost and not self._over.wait(self._every.total_seconds()):
+                    self.beat()
+            except Exception:
+                # Without a heartbeat the run would go on after its lease: better to stop it now.
+                log.exception("the heartbeat has failed")
+                self._lose("the heartbeat has failed")

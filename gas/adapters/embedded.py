@@ -91,7 +91,7 @@ def _database(home: Path) -> Database:
         schema=(
             embedded_jobs.SCHEMA + embedded_queues.SCHEMA,
             embedded_objects.SCHEMA,
-            embedded_queues.FAIR_SCHEMA,
+            embedded_queues.FAIR_SCHEMA + embedded_jobs.UNFINISHED_SCHEMA,
         ),
     )
 

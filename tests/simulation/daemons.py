@@ -1,7 +1,6 @@
 """The service's processes: each main loop as its `main` has it, over the simulated world."""
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -9,13 +8,11 @@ from ann.annotator import Annotator
 from ann.room import CarefulInbox
 from ann.scratch import NoRoomError, Scratch
 from gas.domain.message import Queue
-from gas.patience import Patience
 from gas.worker import run
 from tests.simulation.beside import SimulatedThreads
 from tests.simulation.engine import SimulatedEngine
 from tests.simulation.scheduler import SECOND, Process
 from tests.simulation.world import World
-from util.letters import Letters
 from util.notify import Notifier
 from util.sweep import Sweeper
 
@@ -48,13 +45,13 @@ def scratch_of(world: World, name: str) -> Path:
     return world.folder / name
 
 
-def annotator(world: World, process: Process, make: Callable[..., Annotator] = Annotator) -> None:
+def annotator(world: World, process: Process, kind: type[Annotator] = Annotator) -> None:
     """As `ann.annotator.serve`."""
     outside, threads = world.outside(process), SimulatedThreads(process)
     scratch = SimulatedScratch(scratch_of(world, process.name), world, process)
     process.on_kill.append(scratch.drop)
     inbox = CarefulInbox(outside.inbox(Queue.ANNOTATE), scratch.has_room, outside.clock)
-    daemon = make(
+    daemon = kind(
         jobs=outside.jobs,
         outbox=outside.outbox,
         topics=outside.topics,
@@ -80,42 +77,16 @@ def annotator(world: World, process: Process, make: Callable[..., Annotator] = A
             raise slot.error
 
 
-def notify(world: World, process: Process, make: Callable[..., Notifier] = Notifier) -> None:
+def notify(world: World, process: Process, kind: type[Notifier] = Notifier) -> None:
     """As `util.notify.main`."""
-    outside, settings = world.outside(process), world.settings
-    notifier = make(
-        jobs=outside.jobs,
-        accounts=outside.accounts,
-        mailer=outside.mailer,
-        clock=outside.clock,
-        letters=Letters(base_url=settings.base_url, plan=settings.plan),
-        lease=settings.lease,
-        patience=Patience(outside.clock, settings.outage_patience, process.stop.is_immediate),
-    )
-    run(outside.inbox(Queue.NOTIFY), notifier.handle, stop=process.stop, clock=outside.clock)
-
-
-def a_sweeper(world: World, process: Process) -> Sweeper:
-    """A sweeper as `util.sweep.main` makes it."""
     outside = world.outside(process)
-    return Sweeper(
-        jobs=outside.jobs,
-        outbox=outside.outbox,
-        topics=outside.topics,
-        uploads=outside.uploads,
-        inputs=outside.inputs,
-        results=outside.results,
-        requests=outside.inbox(Queue.ANNOTATE),
-        dead_requests=outside.dead_inbox(Queue.ANNOTATE),
-        dead_mails=outside.dead_inbox(Queue.NOTIFY),
-        clock=outside.clock,
-        settings=world.settings,
-    )
+    notifier = kind.of(world.settings, outside, process.stop)
+    run(outside.inbox(Queue.NOTIFY), notifier.handle, stop=process.stop, clock=outside.clock)
 
 
 def sweep(world: World, process: Process) -> None:
     """As `util.sweep.main`."""
-    sweeper = a_sweeper(world, process)
+    sweeper = Sweeper.of(world.settings, world.outside(process))
     sweeper.sweep()
     while not process.stop.is_asked():
         process.scheduler.sleep(round(world.settings.sweep_every.total_seconds() * SECOND))

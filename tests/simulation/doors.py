@@ -1,6 +1,6 @@
 """A port as one process reaches it: every call a turn for others, and a chance for a fault."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -145,5 +145,3 @@ class DeadDoor(QueueDoor):
 
     def receive(self) -> Sequence[Delivery]:
         return cast(Sequence[Delivery], self.call("receive", self._inbox.receive))
-
-

@@ -17,12 +17,13 @@ from ann.annotator import Annotator
 from gas.domain.job import Job
 from gas.domain.message import Kind, Message, Queue
 from tests.simulation import daemons, invariants
-from tests.simulation.faults import drawn
+from tests.simulation.faults import Faults, drawn
 from tests.simulation.people import Deeds, Person
 from tests.simulation.scheduler import SECOND, Process
 from tests.simulation.world import SERVICES, World
 from tests.support.annotating import settings
 from util.notify import Notifier
+from util.sweep import Sweeper
 from web.annotate.submit import submit_upload
 
 FAULTY = 900 * SECOND
@@ -38,7 +39,7 @@ SETTINGS = settings(GAS_JOB_SECONDS=str(JOB_LIMIT), GAS_SWEEP_SECONDS="30")
 EXAMPLE = b"##fileformat=VCFv4.2\nexample"
 
 
-MEMORY = next((path for path in ("/dev/shm",) if Path(path).is_dir()), None)
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the folder has a fresh name
 """Where folders cost least; None for the usual place."""
 
 
@@ -47,8 +48,8 @@ class Parts:
     """The code under test; a planted bug replaces one of them."""
 
     submit: Callable[..., Job] = submit_upload
-    annotator: Callable[..., Annotator] = Annotator
-    notifier: Callable[..., Notifier] = Notifier
+    annotator: type[Annotator] = Annotator
+    notifier: type[Notifier] = Notifier
     patches: dict[str, object] = field(default_factory=dict)
 
 
@@ -64,6 +65,8 @@ class Report:
     checked: Counter[str]
     digest: str
     steps: int
+    runs: tuple[tuple[int, bytes], ...]
+    """How many runs each job began, and its input."""
     lines: tuple[str, ...]
 
     def tell(self) -> str:
@@ -75,11 +78,21 @@ class Report:
         )
 
 
-def play(seed: int, parts: Parts = REAL, *, keep: bool = False) -> Report:
-    """Play the history of this seed; its lines are kept where it went wrong or `keep` says so."""
+def play(
+    seed: int, parts: Parts = REAL, *, faults: Faults | None = None, keep: bool = False
+) -> Report:
+    """Play the history of this seed, with its own faults unless they are given.
+
+    Its lines are kept where it went wrong or `keep` says so.
+    """
     rng = Random(f"history {seed}")  # noqa: S311 - chance here is to be repeatable
-    with TemporaryDirectory(prefix="simulation-", dir=MEMORY) as folder, chance_of(rng, parts), silence():
-        history = History(World(rng, drawn(rng), SETTINGS, Path(folder)), parts)
+    mixture = drawn(rng) if faults is None else faults
+    with (
+        TemporaryDirectory(prefix="simulation-", dir=MEMORY) as folder,
+        chance_of(rng, parts),
+        silence(),
+    ):
+        history = History(World(rng, mixture, SETTINGS, Path(folder), until=FAULTY), parts)
         history.play()
         world = history.world
         wrong = [*world.violations, *(("a bug", fall) for fall in world.scheduler.falls)]
@@ -90,6 +103,10 @@ def play(seed: int, parts: Parts = REAL, *, keep: bool = False) -> Report:
             checked=world.checked,
             digest=hashlib.sha256(repr(plain).encode()).hexdigest(),
             steps=world.scheduler.steps,
+            runs=tuple(
+                (job.attempt, world.inputs.versions[job.input.version_id or ""])
+                for job in world.jobs.rows.values()
+            ),
             lines=tuple(_line(line) for line in world.history) if wrong or keep else (),
         )
 
@@ -196,9 +213,6 @@ class History:
         self.outdoors.spawn(self._trouble, "trouble")
         scheduler.run(FAULTY, lambda: False, world.check_step)
         world.calm()
-        for process in self.processes:
-            if process.paused_until > scheduler.micros:
-                process.paused_until = scheduler.micros
         self.outdoors.spawn(self._watch, "watch")
         scheduler.run(FAULTY + SETTLED, lambda: self._is_over, world.check_step)
         world.checked["I10"] += 1
@@ -272,19 +286,19 @@ class History:
         world.inboxes[rng.choice((Queue.ANNOTATE, Queue.NOTIFY))].put(rng.choice(bodies))
 
     def _watch(self) -> None:
-        """Wait for rest; meanwhile the operator sends dead mails again."""
+        """Wait for rest; meanwhile the operator sends dead mails again, and drops forged ones."""
         world = self.world
+        dead = world.dead_inboxes[Queue.NOTIFY]
         while True:
             world.scheduler.sleep(10 * SECOND)
-            if len(self.people) == self.deeds.over and invariants.is_quiet(world):
-                world.scheduler.sleep(150 * SECOND)  # Runs that lost their job stop meanwhile.
-                if all(process.is_alive for process in self.processes):
-                    break
-            dead = world.dead_inboxes[Queue.NOTIFY]
             letters, dead.waiting = dead.waiting, []
             for letter in letters:
                 if '"eve"' not in letter.body and "job." in letter.body:
                     world.inboxes[Queue.NOTIFY].put(letter.body)
+            if len(self.people) == self.deeds.over and invariants.is_quiet(world):
+                world.scheduler.sleep(150 * SECOND)  # Runs that lost their job stop meanwhile.
+                if all(process.is_alive for process in self.processes):
+                    break
         invariants.check_scratch(world)
         self._is_over = True
 
@@ -292,10 +306,8 @@ class History:
         """A day later: what the sweeper removes only when it is old."""
         world, scheduler = self.world, self.world.scheduler
         scheduler.micros += (48 * 3600 + 2 * JOB_LIMIT) * SECOND
-        sweeper = daemons.a_sweeper(world, self.outdoors)
+        sweeper = Sweeper.of(world.settings, world.outside(self.outdoors))
         swept = self.outdoors.spawn(sweeper.sweep, "last sweep")
         scheduler.run(1 << 61, lambda: swept.is_over or swept.is_dead, world.check_step)
         if swept.error is not None:
             scheduler.falls.append(f"the last sweep: {swept.error!r}")
-
-

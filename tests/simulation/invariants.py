@@ -111,9 +111,7 @@ def check_mails(world: World) -> None:
     sendings: dict[str, list[Sending]] = {}
     for sending in world.mailer.sent:
         sendings.setdefault(sending.mail.mail_id, []).append(sending)
-        owner = world.accounts.get(
-            world.jobs.rows[sending.mail.mail_id.partition(".")[0]].user_id
-        )
+        owner = world.accounts.get(world.jobs.rows[sending.mail.mail_id.partition(".")[0]].user_id)
         if sending.mail.to != owner.email:
             world.violated("I9", f"{sending.mail.mail_id} went to {sending.mail.to}")
     for job in world.jobs.rows.values():
@@ -174,5 +172,6 @@ def is_quiet(world: World) -> bool:
     """Whether nothing is left to do."""
     if any(not job.is_terminal for job in world.jobs.rows.values()) or world.jobs.outbox:
         return False
-    inboxes = (world.inboxes[Queue.ANNOTATE], world.inboxes[Queue.NOTIFY])
+    dead_mails = world.dead_inboxes[Queue.NOTIFY]
+    inboxes = (world.inboxes[Queue.ANNOTATE], world.inboxes[Queue.NOTIFY], dead_mails)
     return not any(inbox.waiting for inbox in inboxes)

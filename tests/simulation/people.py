@@ -1,4 +1,4 @@
-"""The people: they upload, press twice, come back, change their minds and try what is not theirs."""
+"""The people: they upload, press twice, change their minds, and try what is not theirs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -241,5 +241,3 @@ class Person:
 
     def _wait(self, least: float, most: float) -> None:
         self.world.scheduler.sleep(round(self.rng.uniform(least, most) * SECOND))
-
-

@@ -1,6 +1,6 @@
 """Bugs as others have had them, each planted into the real code to see that it is caught."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ann.annotator import Annotator
@@ -9,10 +9,10 @@ from ann.run import Run
 from gas.domain.errors import PermanentError, StaleJobError, TemporaryError
 from gas.domain.job import Failure, Job, Outcome
 from gas.domain.message import Message
-from gas.ports import Delivery, Inbox, Mail, ObjectInfo
+from gas.ports import Delivery, Inbox, ObjectInfo
 from gas.worker import Handler
 from tests.simulation.history import Parts
-from util.notify import Notifier
+from util.notify import Notifier, Turn
 from web.annotate.submit import submit_upload
 
 
@@ -41,9 +41,7 @@ class DeletesFirst(Annotator):
         super()._settle(run, result)
 
 
-def acknowledge_first(
-    delivery: Delivery, inbox: Inbox, handle: Handler, **_loop: object
-) -> None:
+def acknowledge_first(delivery: Delivery, inbox: Inbox, handle: Handler, **_loop: object) -> None:
     """Take the message off the queue, then do what it asks."""
     inbox.done(delivery)
     try:
@@ -98,22 +96,29 @@ class AnnotatesAnything(Annotator):
 class MailsFirst(Notifier):
     """Sends, then writes down that it did."""
 
-    def _begin(self, job: Job, event: str, stamp: str) -> tuple[Job, Any]:
-        from util.notify import Turn
-
+    def _begin(self, job: Job, event: str, stamp: str) -> tuple[Job, Turn]:
         done = any(mark.startswith(f"{event}:sent") for mark in job.mails)
         return job, Turn.NONE if done or not stamp else Turn.FIRST
 
-    def _send(self, job: Job, event: str, stamp: str, mail: Mail) -> None:
-        super()._send(job, event, stamp, mail)
+
+@dataclass(frozen=True)
+class Bug:
+    """Where it is planted, and what must be seen to be broken."""
+
+    invariant: str
+    parts: Parts
 
 
 BUGS = {
-    "claim without condition": Parts(annotator=ClaimsBlindly),
-    "delete before record": Parts(annotator=DeletesFirst),
-    "acknowledge before effect": Parts(patches={"gas.worker._deliver": acknowledge_first}),
-    "publish outside the transaction": Parts(submit=submit_then_publish),
-    "heartbeat that never stops": Parts(patches={"ann.heartbeat.Heartbeat.__exit__": beat_on}),
-    "annotate whatever lies there": Parts(annotator=AnnotatesAnything),
-    "mail before the ledger": Parts(notifier=MailsFirst),
+    "claim without condition": Bug("I1", Parts(annotator=ClaimsBlindly)),
+    "delete before record": Bug("I1", Parts(annotator=DeletesFirst)),
+    "acknowledge before effect": Bug(
+        "I7", Parts(patches={"gas.worker._deliver": acknowledge_first})
+    ),
+    "publish outside the transaction": Bug("I7", Parts(submit=submit_then_publish)),
+    "heartbeat that never stops": Bug(
+        "I10", Parts(patches={"ann.heartbeat.Heartbeat.__exit__": beat_on})
+    ),
+    "annotate whatever lies there": Bug("I2", Parts(annotator=AnnotatesAnything)),
+    "mail before the ledger": Bug("I3", Parts(notifier=MailsFirst)),
 }

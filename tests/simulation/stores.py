@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from gas.adapters.memory import MemoryFiles, MemoryInbox, MemoryJobs
@@ -47,6 +47,7 @@ class WatchedJobs(MemoryJobs):
         self.writes: list[Write] = []
         self.told: list[tuple[int, datetime, Message]] = []
         """Messages the outbox has forgotten, with when, and when they were written."""
+        self._handed_back: set[tuple[str, int, str]] = set()
 
     def of_user(self, user_id: str, *, limit: int, token: str | None = None) -> Page:
         return self._as_indexed().of_user(user_id, limit=limit, token=token)
@@ -61,6 +62,11 @@ class WatchedJobs(MemoryJobs):
             late = [message for at, _written, message in self.told if at > since]
             return [*late, *rows][:limit]
         return rows
+
+    def renew(self, job: Job, leased_until: datetime) -> None:
+        super().renew(job, leased_until)
+        if (job.job_id, job.attempt, self._watcher.actor) in self._handed_back:
+            self._watcher.violated("I10", f"{job.job_id} was handed back and then held again")
 
     def sent(self, message: Message) -> None:
         row = self.outbox.get(message.message_id)
@@ -100,6 +106,8 @@ class WatchedJobs(MemoryJobs):
             self._watcher.violated("I1", f"{job.job_id}: {fault}")
         super()._write(job, messages)
         watcher = self._watcher
+        if before is not None and before.attempt == job.attempt and job.status is Status.RUNNING:
+            self._handed_back.add((job.job_id, job.attempt, watcher.actor))
         self.writes.append(Write(watcher.micros, watcher.actor, job.job_id, job))
         watcher.touched()
 
@@ -107,22 +115,28 @@ class WatchedJobs(MemoryJobs):
 def _illegal(before: Job | None, after: Job) -> str:
     """Why this write is no legal move; empty where it is."""
     if before is None:
-        legal = after.status is Status.PENDING and after.attempt == 0
-        return "" if legal else f"a record began as {after.status}"
-    if after.version != before.version + 1:
-        return f"version {before.version} was followed by {after.version}"
-    moved = after.status is not before.status
-    if moved and after.status not in STATUS_MOVES[before.status]:
-        return f"{before.status} became {after.status}"
-    if before.is_terminal and after.attempt != before.attempt:
-        return "a finished job was run again"
-    if after.attempt not in (before.attempt, before.attempt + 1):
-        return f"attempt {before.attempt} was followed by {after.attempt}"
-    if before.is_terminal and (before.outcome, before.failure) != (after.outcome, after.failure):
-        return "what came of a finished job was changed"
-    if after.storage is not before.storage and after.storage not in STORAGE_MOVES[before.storage]:
-        return f"storage {before.storage} became {after.storage}"
-    return ""
+        begins = after.status is Status.PENDING and after.attempt == 0
+        return "" if begins else f"a record began as {after.status}"
+    stays, keeps = after.status is before.status, after.storage is before.storage
+    ended = (before.attempt, before.outcome, before.failure)
+    rules = {
+        f"version {before.version} was followed by {after.version}": (
+            after.version == before.version + 1
+        ),
+        f"{before.status} became {after.status}": (
+            stays or after.status in STATUS_MOVES[before.status]
+        ),
+        f"storage {before.storage} became {after.storage}": (
+            keeps or after.storage in STORAGE_MOVES[before.storage]
+        ),
+        f"attempt {before.attempt} was followed by {after.attempt}": (
+            after.attempt in (before.attempt, before.attempt + 1)
+        ),
+        "what came of a finished job was changed": (
+            not before.is_terminal or ended == (after.attempt, after.outcome, after.failure)
+        ),
+    }
+    return next((fault for fault, is_kept in rules.items() if not is_kept), "")
 
 
 class UnrulyInbox(MemoryInbox):
@@ -135,10 +149,10 @@ class UnrulyInbox(MemoryInbox):
         self.watcher = watcher
         self.pollers: list[Task] = []
 
-    def put(self, body: str, delay: object = None) -> None:
-        late = self.watcher.between(0, 90) if self.watcher.chance("delay") else 0.0
-        super().put(body)
-        self.waiting[-1].visible_at = self._in(late)
+    def put(self, body: str, delay: timedelta = timedelta(0), **named: str) -> None:
+        if self.watcher.chance("delay"):
+            delay += timedelta(seconds=self.watcher.between(0, 90))
+        super().put(body, delay, **named)
         self._stirred()
 
     def receive(self) -> Sequence[Delivery]:
@@ -156,21 +170,13 @@ class UnrulyInbox(MemoryInbox):
         super().done(delivery)
         self.watcher.touched()
 
-    def release(self, delivery: Delivery, delay: object = None) -> None:
-        if delay is None:
-            super().release(delivery)
-        else:
-            super().release(delivery, delay)  # type: ignore[arg-type]  # a duration
+    def release(self, delivery: Delivery, delay: timedelta = timedelta(0)) -> None:
+        super().release(delivery, delay)
         self._stirred()
 
     def next_visible(self) -> datetime | None:
         """When the next message can be received."""
         return min((row.visible_at for row in self.waiting), default=None)
-
-    def _in(self, seconds: float) -> datetime:
-        from datetime import timedelta
-
-        return self.clock.now() + timedelta(seconds=seconds)
 
     def _stirred(self) -> None:
         self.watcher.touched()

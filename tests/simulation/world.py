@@ -22,7 +22,9 @@ SERVICES = ("jobs", "topics", "inputs", "accounts", "mailer", "queue")
 class World:
     """Everything outside the processes."""
 
-    def __init__(self, rng: Random, faults: Faults, settings: Settings, folder: Path) -> None:
+    def __init__(
+        self, rng: Random, faults: Faults, settings: Settings, folder: Path, *, until: int
+    ) -> None:
         self.rng = rng
         self.faults = faults
         self.settings = settings
@@ -47,6 +49,7 @@ class World:
         """Moments at which the provider had a mail and its answer never came."""
 
         self.is_calm = False
+        self._until = until
         self._away: dict[str, int] = {}
         self._is_touched = False
         self._reached: dict[str, Outside] = {}
@@ -147,7 +150,7 @@ class World:
         """SIGSTOP, and SIGCONT when its leases are long over."""
         seconds = self.rng.uniform(5, 60) if self.rng.random() < 0.4 else self.rng.uniform(130, 700)
         self.tell(process, f"paused for {seconds:.0f} s")
-        process.paused_until = self.micros + round(seconds * SECOND)
+        process.paused_until = min(self.micros + round(seconds * SECOND), self._until)
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""
