@@ -55,6 +55,14 @@ chaos: $(VENV)/.dev ## 200 jobs on an emulator and 1,000 embedded while processe
 bench: $(VENV)/.dev ## measure, print a table, write .bench/results.json (ONLY=prefix narrows)
 	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
+.PHONY: simulate
+simulate: $(VENV)/.dev ## play seeded histories of the whole pipeline and check the invariants (SEEDS=10000)
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## fuzz the engine's kernel with sanitizers (SECONDS_TO_FUZZ=600; needs a C compiler)
+	$(BIN)/python -m tests.fuzz.fuzz_kernel --seconds $(or $(SECONDS_TO_FUZZ),600)
+
 .PHONY: screenshots
 screenshots: $(VENV)/.dev ## take the pictures in docs/screenshots anew (needs Debian's chromium)
 	$(BIN)/python -m tests.browser.screenshots
@@ -66,4 +74,6 @@ lock: ## write requirements*.txt anew from requirements*.in (needs the uv comman
 
 .PHONY: clean
 clean: ## remove what was installed and built here (never the data in GAS_HOME)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-aws dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+include aws/Makefile.inc

@@ -13,10 +13,12 @@ from gas.config import Backend, Settings
 from gas.domain.message import Queue
 from gas.ports import (
     Accounts,
+    AuditTrail,
     Clock,
     Files,
     Inbox,
     Jobs,
+    Limits,
     Mailer,
     Outbox,
     Sessions,
@@ -61,6 +63,8 @@ class Outside:
     results: Files
     accounts: Accounts
     sessions: Sessions
+    audit: AuditTrail
+    limits: Limits
     mailer: Mailer
     inbox: Callable[[Queue], Inbox]
     dead_inbox: Callable[[Queue], Inbox]
@@ -88,6 +92,8 @@ def connect(settings: Settings) -> Outside:
         results=backing.results,
         accounts=people.accounts,
         sessions=people.sessions,
+        audit=people.audit,
+        limits=people.limits,
         mailer=backing.mailer,
         inbox=backing.inbox,
         dead_inbox=backing.dead_inbox,

@@ -9,10 +9,16 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from gas.domain.account import Account, Tier
+from gas.adapters.memory_clock import MemoryClock
+from gas.adapters.memory_people import (
+    MemoryAccounts,
+    MemoryAuditTrail,
+    MemoryLimits,
+    MemorySessions,
+)
 from gas.domain.errors import (
     AlreadyExistsError,
     JobNotFoundError,
@@ -26,25 +32,7 @@ from gas.domain.errors import (
 from gas.domain.job import Job, Progress, Status
 from gas.domain.message import SUBSCRIPTIONS, Message, Queue
 from gas.domain.upload import PendingUpload
-from gas.ports import Delivery, Mail, ObjectInfo, Page, Session, UploadForm
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class MemoryClock:
-    """A clock that moves only when told, or when somebody sleeps."""
-
-    def __init__(self, now: datetime = START) -> None:
-        self._now = now
-
-    def now(self) -> datetime:
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        self.advance(timedelta(seconds=seconds))
-
-    def advance(self, duration: timedelta) -> None:
-        self._now += duration
+from gas.ports import Delivery, Mail, ObjectInfo, Page, UploadForm
 
 
 class MemoryJobs:
@@ -367,91 +355,6 @@ class MemoryFiles:
             raise ObjectNotFoundError(f"no object {key}") from None
 
 
-class MemoryAccounts:
-    """Accounts in a dict."""
-
-    def __init__(self, clock: MemoryClock) -> None:
-        self._clock = clock
-        self.rows: dict[str, Account] = {}
-
-    def get(self, user_id: str) -> Account:
-        try:
-            return self.rows[user_id]
-        except KeyError:
-            raise NotFoundError("no such account") from None
-
-    def save_login(self, user_id: str, *, name: str, email: str, institution: str) -> Account:
-        known = self.rows.get(user_id)
-        if known is None:
-            known = Account(
-                user_id=user_id,
-                name=name,
-                email=email,
-                tier=Tier.FREE,
-                created_at=self._clock.now(),
-            )
-        bounced_at = known.email_bounced_at if known.email == email else None
-        self.rows[user_id] = replace(
-            known, name=name, email=email, institution=institution, email_bounced_at=bounced_at
-        )
-        return self.rows[user_id]
-
-    def set_tier(self, user_id: str, tier: Tier) -> Account:
-        account = self.get(user_id)
-        downgraded = account.tier is Tier.PREMIUM and tier is Tier.FREE
-        moment = self._clock.now() if downgraded else account.downgraded_at
-        self.rows[user_id] = replace(account, tier=tier, downgraded_at=moment)
-        return self.rows[user_id]
-
-    def note_bounce(self, email: str) -> None:
-        for account in list(self.rows.values()):
-            if account.email == email:
-                moved = replace(account, email_bounced_at=self._clock.now())
-                self.rows[account.user_id] = moved
-
-
-class MemorySessions:
-    """Sessions in a dict."""
-
-    def __init__(
-        self,
-        clock: MemoryClock,
-        *,
-        idle: timedelta = timedelta(hours=12),
-        age: timedelta = timedelta(days=7),
-    ) -> None:
-        self._clock = clock
-        self._idle = idle
-        self._age = age
-        self.rows: dict[str, Session] = {}
-
-    def start(self, user_id: str, tokens: Mapping[str, str]) -> Session:
-        now = self._clock.now()
-        session = Session(
-            session_id=secrets.token_urlsafe(32),
-            user_id=user_id,
-            created_at=now,
-            seen_at=now,
-            tokens=dict(tokens),
-        )
-        self.rows[session.session_id] = session
-        return session
-
-    def get(self, session_id: str) -> Session:
-        session, now = self.rows.get(session_id), self._clock.now()
-        if (
-            session is None
-            or now - session.seen_at > self._idle
-            or now - session.created_at > self._age
-        ):
-            raise NotFoundError("no such session")
-        self.rows[session_id] = replace(session, seen_at=now)
-        return self.rows[session_id]
-
-    def end(self, session_id: str) -> None:
-        self.rows.pop(session_id, None)
-
-
 class MemoryMailer:
     """Mails in a list."""
 
@@ -477,8 +380,10 @@ class MemoryWorld:
         self.topics = MemoryTopics(self.inboxes)
         self.inputs = MemoryFiles("inputs", self.clock)
         self.results = MemoryFiles("results", self.clock)
-        self.accounts = MemoryAccounts(self.clock)
         self.sessions = MemorySessions(self.clock)
+        self.accounts = MemoryAccounts(self.clock, self.sessions)
+        self.audit = MemoryAuditTrail()
+        self.limits = MemoryLimits(self.clock)
         self.mailer = MemoryMailer()
 
     @property

@@ -16,7 +16,11 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """One person, known by the `sub` of their Globus identity (`user_id`)."""
+    """One person, known by the `sub` of their Globus identity (`user_id`).
+
+    `terms_version` is that of the terms they agreed to at `consented_at`; from `erasing_at` on
+    the account is being erased: it can no longer be used.
+    """
 
     user_id: str
     name: str
@@ -26,6 +30,10 @@ class Account:
     institution: str = ""
     downgraded_at: datetime | None = None
     email_bounced_at: datetime | None = None
+    terms_version: str = ""
+    consented_at: datetime | None = None
+    erasing_at: datetime | None = None
+    logged_in_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

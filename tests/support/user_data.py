@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.support.from_templates import Deployment
+from tests.support.from_templates import Environment
 from tests.support.templates import stack
 
 POOLS = ("web", "workers", "services")
@@ -11,7 +11,7 @@ POOLS = ("web", "workers", "services")
 def user_data(pool: str) -> str:
     """What a machine of the pool runs at its first start, with every value in its place."""
     found = stack(pool)
-    resolve = Deployment().resolver(
+    resolve = Environment().resolver(
         found,
         {"Release": "releases/gas-1-x86_64.tar.gz", "ReleaseSha256": "0" * 64, "Image": "ami-1"},
     )

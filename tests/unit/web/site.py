@@ -77,6 +77,8 @@ def outside(world: MemoryWorld) -> Outside:
         results=world.results,
         accounts=world.accounts,
         sessions=world.sessions,
+        audit=world.audit,
+        limits=world.limits,
         mailer=world.mailer,
         inbox=world.inbox,
         dead_inbox=world.dead_inbox,

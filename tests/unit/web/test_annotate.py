@@ -309,6 +309,24 @@ def test_the_example_is_one_click(site: Site, ada: Visitor) -> None:
     assert len(site.world.topics.published) == 1
 
 
+def test_an_example_no_job_came_of_is_removed_like_any_upload(
+    site: Site, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation: a crash before the job was written left its copy for ever."""
+
+    def away(*_arguments: object) -> None:
+        raise OutageError("no table")
+
+    monkeypatch.setattr(site.world.jobs, "add", away)
+    assert ada.post("/annotate/example").status_code == 503
+    [key] = site.world.inputs.objects
+    [upload] = site.world.uploads.rows.values()
+    assert upload.key == key
+    monkeypatch.undo()
+    ada.post("/annotate/example")
+    assert list(site.world.uploads.rows.values()) == [upload]
+
+
 def test_without_an_example_there_is_no_button() -> None:
     site = Site(settings=settings(GAS_EXAMPLE_VCF="/nowhere/example.vcf"))
     ada = site.signed_in()
