@@ -42,7 +42,7 @@ from gas.domain.errors import (
     StaleJobError,
     TemporaryError,
 )
-from gas.domain.failures import gave_up
+from gas.domain.failures import REASONS, gave_up
 from gas.domain.job import Failure, Fault, Job, Outcome
 from gas.domain.message import Kind, Message, Queue
 from gas.patience import Patience
@@ -125,7 +125,8 @@ class Annotator:
         except NotFoundError:
             return Failure(
                 code="no-account",
-                text="The account this job belongs to no longer exists.",
+                text=REASONS["no-account"].text,
+                hint=REASONS["no-account"].hint,
                 fault=Fault.INPUT,
             )
         limit = self.settings.plan.input_limit(tier)

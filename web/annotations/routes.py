@@ -212,7 +212,5 @@ def _views(page: Page) -> list[JobView]:
 def _view(job: Job) -> JobView:
     web = this_web()
     account = the_account()
-    ahead = None
-    if job.status is Status.PENDING and (queue := web.queue.look()) is not None:
-        ahead = queue.ahead_of(job.job_id)
-    return view_of(job, account, web.settings.plan, web.outside.clock.now(), ahead=ahead)
+    queue = web.queue.look() if job.status is Status.PENDING else None
+    return view_of(job, account, web.settings.plan, web.outside.clock.now(), queue=queue)
