@@ -99,8 +99,8 @@ class World:
             audit=MemoryAuditTrail(),
             limits=MemoryLimits(self.clock),
             mailer=door("mailer", self.mailer),  # type: ignore[arg-type]  # as above
-            inbox=lambda queue: QueueDoor(self, process, self.inboxes[queue], poll),  # type: ignore[arg-type, return-value]  # as above
-            dead_inbox=lambda queue: DeadDoor(self, process, self.dead_inboxes[queue], poll),  # type: ignore[arg-type, return-value]  # as above
+            inbox=lambda queue: QueueDoor(self, process, self.inboxes[queue], poll),  # type: ignore[arg-type,return-value]  # as above
+            dead_inbox=lambda queue: DeadDoor(self, process, self.dead_inboxes[queue], poll),  # type: ignore[arg-type,return-value]  # as above
         )
 
     def chance(self, kind: str) -> bool:
