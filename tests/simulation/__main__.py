@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             checked += report.checked
             if report.violations:
                 failed.append(report)
-                if len(failed) <= SHOWN:
-                    print(report.tell(), flush=True)
+                told_in_full = len(failed) <= SHOWN
+                print(report.tell() if told_in_full else f"seed {report.seed} failed", flush=True)
             if monotonic() - told >= PROGRESS:
                 told = monotonic()
                 print(
