@@ -242,6 +242,8 @@ class Annotator:
 
     def _hand_back(self, run: Run) -> None:
         """End the lease at once; where that fails it ends by itself."""
+        # A beat after the end of the lease would hold the job for one lease more.
+        run.heartbeat.stop()
         try:
             job = self.jobs.get(run.job.job_id)
             self.jobs.move(job, job.hand_back(self.clock.now(), run.job.attempt))

@@ -56,6 +56,10 @@ class Heartbeat:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Beat no more; a beat that is on its way is waited for."""
         self._over.set()
         if self._thread is not None:
             self._thread.join()

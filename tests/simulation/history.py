@@ -136,7 +136,12 @@ def chance_of(rng: Random, parts: Parts) -> Iterator[None]:
     def uuid4() -> UUID:
         return UUID(int=rng.getrandbits(128), version=4)
 
-    patches = {"secrets.token_hex": token_hex, "web.annotate.submit.uuid4": uuid4, **parts.patches}
+    patches = {
+        "secrets.token_hex": token_hex,
+        "web.annotate.submit.uuid4": uuid4,
+        "web.annotate.rerun.uuid4": uuid4,
+        **parts.patches,
+    }
     managers = [patch(name, replacement) for name, replacement in patches.items()]
     for manager in managers:
         manager.start()

@@ -1,6 +1,6 @@
 """Annotating the input of an earlier job once more, as a new job with an input of its own."""
 
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from gas.config import Settings
 from gas.domain.account import Account
@@ -31,7 +31,10 @@ def rerun(job: Job, wish_id: str, account: Account, *, settings: Settings, outsi
     except JobNotFoundError:
         pass
     check_size(job.input.size, settings.plan.input_limit(account.tier), most=None)
-    key = input_key(settings.key_prefix, account.user_id, job_id, job.input_file_name)
+    # Two requests for one wish may overlap: the later one's copy must not replace the bytes that
+    # the job of the earlier one is bound to, so each try has a key of its own.
+    copy_id = str(uuid4())
+    key = input_key(settings.key_prefix, account.user_id, job_id, copy_id)
     frozen = ObjectInfo(
         key=job.input.key,
         size=job.input.size,
@@ -43,7 +46,7 @@ def rerun(job: Job, wish_id: str, account: Account, *, settings: Settings, outsi
     # Should this process die before the job is there, the sweeper knows whose the copy was.
     outside.uploads.add(
         PendingUpload(
-            upload_id=job_id,
+            upload_id=copy_id,
             user_id=account.user_id,
             key=key,
             file_name=job.input_file_name,
@@ -55,7 +58,7 @@ def rerun(job: Job, wish_id: str, account: Account, *, settings: Settings, outsi
     try:
         copied = outside.inputs.copy(frozen, key)
     except (ObjectNotFoundError, ObjectChangedError):
-        outside.uploads.remove(job_id)
+        outside.uploads.remove(copy_id)
         raise RefusedError(
             "input-gone",
             "The file of this annotation is no longer in the store.",
@@ -65,5 +68,6 @@ def rerun(job: Job, wish_id: str, account: Account, *, settings: Settings, outsi
     new = add_job(
         job_id, job.input_file_name, copied, account, wish, settings=settings, outside=outside
     )
-    outside.uploads.remove(job_id)
+    if new.input.key == key:  # Else the copy is nobody's, and the sweeper's to remove.
+        outside.uploads.remove(copy_id)
     return new

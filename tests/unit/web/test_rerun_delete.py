@@ -7,6 +7,7 @@ import pytest
 from gas.domain.account import Tier
 from gas.domain.job import Job, Status
 from gas.domain.message import Kind, Queue
+from gas.ports import ObjectInfo
 from tests.builders import LEASE, NOW, a_job
 from tests.unit.web.site import Site, Visitor, settings
 from web.annotate.fields import NOTE_LIMIT
@@ -62,6 +63,24 @@ def test_a_form_sent_twice_makes_one_job(site: Site, ada: Visitor) -> None:
     assert _again(ada, job, wish_id) == _again(ada, job, wish_id)
     assert _again(ada, job) not in {job.job_id, _again(ada, job, wish_id)}
     assert len(site.world.jobs.rows) == 3
+
+
+def test_a_form_sent_twice_at_once_leaves_the_jobs_bytes_alone(
+    site: Site, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation: the later copy replaced the bytes the job was bound to."""
+    job, wish_id, copy = _done(site), str(uuid4()), site.world.inputs.copy
+
+    def meanwhile(info: ObjectInfo, key: str) -> ObjectInfo:
+        monkeypatch.setattr(site.world.inputs, "copy", copy)
+        _again(site.signed_in("ada"), job, wish_id)
+        return copy(info, key)
+
+    monkeypatch.setattr(site.world.inputs, "copy", meanwhile)
+    frozen = site.world.jobs.get(_again(ada, job, wish_id)).input
+    assert site.world.inputs.head(frozen.key, frozen.version_id).etag == frozen.etag
+    [left] = site.world.uploads.rows.values()  # The later copy, for the sweeper.
+    assert left.key != frozen.key
 
 
 def test_a_form_without_its_id_is_refused(site: Site, ada: Visitor) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -480,6 +481,24 @@ def test_an_insisted_stop_hands_the_job_back_at_once(service: Service) -> None:
     service.deliver()
     assert (service.job().status, service.job().attempt) == (Status.COMPLETED, 2)
     service.assert_at_rest()
+
+
+def test_nothing_beats_for_a_job_that_is_handed_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation: a beat on its way renewed the lease that had just been ended."""
+    move, beating = service.world.jobs.move, list[bool]()
+
+    def watched(before: Job, after: Job, *messages: Message) -> None:
+        if before.status is Status.RUNNING:
+            beating.append(any(thread.name == "heartbeat" for thread in threading.enumerate()))
+        move(before, after, *messages)
+
+    monkeypatch.setattr(service.world.jobs, "move", watched)
+    service.engine.script.append(DiedError())
+    service.submit()
+    service.deliver()
+    assert beating == [False]
 
 
 def test_a_stop_lets_a_short_run_finish(service: Service) -> None:
