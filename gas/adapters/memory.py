@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gas.adapters.memory_archive import MemoryArchive
+from gas.adapters.payments import SimulatedPayments
 from gas.domain.account import Account, Tier
 from gas.domain.errors import (
     AlreadyExistsError,
@@ -108,6 +110,14 @@ class MemoryJobs:
     def unfinished(self) -> Iterator[Job]:
         rows = [job for job in self.rows.values() if not job.is_terminal]
         return iter(sorted(rows, key=lambda job: (job.submitted_at, job.job_id)))
+
+    def to_look_at(self, before: datetime) -> Iterator[Job]:
+        rows = [
+            (job.look_at, job.job_id, job)
+            for job in self.rows.values()
+            if job.look_at is not None and job.look_at < before
+        ]
+        return iter([job for _, _, job in sorted(rows, key=lambda row: row[:2])])
 
     def delete(self, job: Job) -> None:
         with self._lock:
@@ -368,11 +378,25 @@ class MemoryAccounts:
         return self.rows[user_id]
 
     def set_tier(self, user_id: str, tier: Tier) -> Account:
-        account = self.get(user_id)
-        downgraded = account.tier is Tier.PREMIUM and tier is Tier.FREE
-        moment = self._clock.now() if downgraded else account.downgraded_at
-        self.rows[user_id] = replace(account, tier=tier, downgraded_at=moment)
+        account, now = self.get(user_id), self._clock.now()
+        if account.tier is not tier:
+            downgraded_at = now if tier is Tier.FREE else account.downgraded_at
+            self.rows[user_id] = replace(
+                account, tier=tier, downgraded_at=downgraded_at, plan_changed_at=now
+            )
         return self.rows[user_id]
+
+    def settle_plan(self, account: Account) -> None:
+        known = self.rows.get(account.user_id)
+        if known is not None and known.plan_changed_at == account.plan_changed_at:
+            self.rows[account.user_id] = replace(known, plan_changed_at=None)
+
+    def unsettled(self, before: datetime) -> Sequence[Account]:
+        return [
+            account
+            for account in self.rows.values()
+            if account.plan_changed_at is not None and account.plan_changed_at < before
+        ]
 
     def note_bounce(self, email: str) -> None:
         for account in list(self.rows.values()):
@@ -448,6 +472,8 @@ class MemoryWorld:
         self.topics = MemoryTopics(self.inboxes)
         self.inputs = MemoryFiles("inputs", self.clock)
         self.results = MemoryFiles("results", self.clock)
+        self.archives = MemoryArchive(self.results, self.clock, self.inboxes[Queue.THAW].put)
+        self.payments = SimulatedPayments()
         self.accounts = MemoryAccounts(self.clock)
         self.sessions = MemorySessions(self.clock)
         self.mailer = MemoryMailer()

@@ -80,6 +80,7 @@ ACCOUNTS = Table(
     Column("tier", String(32), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("downgraded_at", UtcDateTime),
+    Column("plan_changed_at", UtcDateTime, index=True),
     Column("email_bounced_at", UtcDateTime),
 )
 

@@ -16,7 +16,10 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """One person, known by the `sub` of their Globus identity (`user_id`)."""
+    """One person, known by the `sub` of their Globus identity (`user_id`).
+
+    `plan_changed_at` stands from a change of the tier until every result has followed it.
+    """
 
     user_id: str
     name: str
@@ -25,6 +28,7 @@ class Account:
     created_at: datetime
     institution: str = ""
     downgraded_at: datetime | None = None
+    plan_changed_at: datetime | None = None
     email_bounced_at: datetime | None = None
 
 

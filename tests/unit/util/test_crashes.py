@@ -23,12 +23,13 @@ from gas.patience import Patience
 from gas.worker import Stop, deliver
 from tests.support.annotating import Service
 from tests.support.annotating import service as make_service
+from tests.support.archiving import storage_sweep_of
 from util.letters import REPEAT_NOTE, Letters
 from util.notify import Notifier
 from util.sweep import Sweeper
 
 EFFECTS = {
-    Status.COMPLETED: 17,
+    Status.COMPLETED: 18,
     Status.FAILED: 12,
 }
 """How many effects each walk has; the last test counts them anew."""
@@ -112,6 +113,7 @@ def daemons(service: Service) -> tuple[Callable[[], bool], Callable[[], bool], S
         requests=world.inbox(Queue.ANNOTATE),
         dead_requests=world.dead_inbox(Queue.ANNOTATE),
         dead_mails=world.dead_inbox(Queue.NOTIFY),
+        storage=storage_sweep_of(world, settings),
         clock=world.clock,
         settings=settings,
     )
