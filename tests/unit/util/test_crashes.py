@@ -8,6 +8,7 @@ and nothing of the lost runs is left.
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -150,6 +151,8 @@ def walk(service: Service, fuse: Fuse, status: Status) -> None:
         while annotate() or notify():
             pass
     service.pass_time(timedelta(days=2).total_seconds())
+    with suppress(CrashError):
+        sweeper.sweep()
     sweeper.sweep()
 
 
