@@ -7,13 +7,11 @@ import errno
 import logging
 import os
 import shutil
-import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from ann.engine import (
@@ -31,6 +29,7 @@ from ann.engine import (
 from ann.heartbeat import Heartbeat
 from ann.results import OUTPUT, TEXT, ResultError, ResultFile, collect, log_name, result_file
 from ann.scratch import NoRoomError, Scratch
+from ann.threads import Threads
 from gas.config import Settings
 from gas.domain import names
 from gas.domain.errors import (
@@ -77,10 +76,11 @@ class Run:
     settings: Settings
     heartbeat: Heartbeat
     must_stop: Callable[[], bool]
+    threads: Threads
     written: list[str] = field(default_factory=list)
-    _reported: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        self._reported = self.threads.monotonic()
         self._patience = Patience(
             self.clock,
             self.settings.outage_patience,
@@ -216,7 +216,7 @@ class Run:
 
     def _report(self, progress: Progress) -> None:
         """Progress is for people to watch: a report that does not get through is no harm."""
-        now = time.monotonic()
+        now = self.threads.monotonic()
         if now - self._reported < REPORT_PAUSE.total_seconds():
             return
         self._reported = now
@@ -248,9 +248,8 @@ class Run:
     def _outcome(self, summary: Summary, files: tuple[ResultFile, ...]) -> Outcome:
         log.info("the engine has finished", extra={"sandbox": summary.sandbox})
         # Each upload waits for a store or a disk: side by side they take a third of the time.
-        with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload") as pool:
-            waiting = [pool.submit(copy_context().run, self._upload, file) for file in files]
-            objects = tuple(upload.result() for upload in waiting)
+        uploads = [partial(self._upload, file) for file in files]
+        objects = self.threads.gather(uploads, at_once=UPLOADS_AT_ONCE)
         return Outcome(
             results_bucket=self.results.bucket,
             objects=objects,

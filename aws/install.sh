@@ -67,6 +67,12 @@ slots=$(nproc)
 memory=$(awk -v slots="$slots" '/^MemTotal:/ { printf "%d", ($2 - 786432) * 1024 / slots }' /proc/meminfo)
 database_host=$(below database | awk -F'\t' '$1 ~ /\/host$/ { print $2 }')
 database_password=$(secret database | python3.11 -c 'import json, sys; print(json.load(sys.stdin)["password"])')
+# What signs for browsers and logs people in is for web machines alone.
+secret_key=not-for-this-machine globus_secret=not-for-this-machine
+if [ "$role" = web ]; then
+  secret_key=$(secret secret-key)
+  globus_secret=$(secret globus-client-secret)
+fi
 umask 077
 new=$root/etc/gas/gas.env.new
 {
@@ -78,16 +84,12 @@ new=$root/etc/gas/gas.env.new
   echo "GAS_ENGINE_MEMORY_BYTES=$memory"
   # A job is let finish, however long it may run: a machine that goes is waited for.
   echo "GAS_DRAIN_SECONDS=39600"
+  echo "GAS_SECRET_KEY=$secret_key"
+  echo "GAS_GLOBUS_CLIENT_SECRET=$globus_secret"
   if [ "$role" = web ]; then
-    echo "GAS_SECRET_KEY=$(secret secret-key)"
-    echo "GAS_GLOBUS_CLIENT_SECRET=$(secret globus-client-secret)"
     echo "GAS_BIND=0.0.0.0:8080"
     echo "GAS_TRUSTED_PROXIES=1"
     echo "GAS_WEB_WORKERS=$slots"
-  else
-    # Nothing here signs for a browser or logs anybody in.
-    echo "GAS_SECRET_KEY=not-for-this-machine"
-    echo "GAS_GLOBUS_CLIENT_SECRET=not-for-this-machine"
   fi
 } >"$new"
 umask 022

@@ -18,6 +18,7 @@ from gas.domain.errors import ConfigurationError
 
 T = TypeVar("T")
 
+DAYS_A_YEAR = 365
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -103,6 +104,19 @@ def word(text: str) -> str:
     return text
 
 
+def at_least_a_year(text: str) -> int:
+    """A whole number of days, 365 or more."""
+    value = int(text)
+    if value < DAYS_A_YEAR:
+        raise ValueError("must be 365 days or more")
+    return value
+
+
+def words(text: str) -> frozenset[str]:
+    """Words divided by commas; none at all is allowed."""
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
 def _setting(name: str, read: Callable[[str], Any], default: str | None = None) -> Any:
     return field(metadata={"name": name, "read": read, "default": default})
 
@@ -164,8 +178,35 @@ class Settings:
     session_idle: timedelta = _setting("GAS_SESSION_IDLE_SECONDS", seconds, "43200")
     session_age: timedelta = _setting("GAS_SESSION_AGE_SECONDS", seconds, "604800")
 
+    operators: frozenset[str] = _setting("GAS_OPERATORS", words, "")
+    """User ids (the `sub` of a Globus identity) that may see the operator's page."""
+
+    logins_a_minute: int = _setting("GAS_LOGINS_A_MINUTE", positive, "60")
+    """Sign-ins begun from one address."""
+
+    uploads_a_minute: int = _setting("GAS_UPLOADS_A_MINUTE", positive, "300")
+    """Upload forms signed for one person; from one address four times as many."""
+
+    submits_a_minute: int = _setting("GAS_SUBMITS_A_MINUTE", positive, "300")
+    """Jobs submitted by one person; from one address four times as many."""
+
+    plan_changes_a_day: int = _setting("GAS_PLAN_CHANGES_A_DAY", positive, "20")
+    """Upgrades and downgrades of one person."""
+
+    free_stored_bytes: int = _setting("GAS_FREE_STORED_BYTES", positive, "10737418240")
+    """What a Free person's inputs and results may take up before nothing more is submitted."""
+
+    audit_days: int = _setting("GAS_AUDIT_DAYS", at_least_a_year, "730")
+    """How long the audit trail is kept, in days; the database itself keeps it for a year."""
+
+    keep_days: int = _setting("GAS_KEEP_DAYS", count, "0")
+    """Days without a sign-in after which an account is erased with everything; 0 keeps it."""
+
     lease: timedelta = _setting("GAS_LEASE_SECONDS", seconds, "120")
     heartbeat: timedelta = _setting("GAS_HEARTBEAT_SECONDS", seconds, "60")
+    clock_skew: timedelta = _setting("GAS_CLOCK_SKEW_SECONDS", seconds, "600")
+    """How far the clocks of two machines may be apart."""
+
     poll: timedelta = _setting("GAS_POLL_SECONDS", seconds, "20")
     job_time_limit: timedelta = _setting("GAS_JOB_SECONDS", seconds, "39600")
     max_receives: int = _setting("GAS_MAX_RECEIVES", positive, "5")

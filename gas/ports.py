@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gas.domain.account import Account, Tier
+from gas.domain.audit import AuditEvent
 from gas.domain.job import Job, Progress, RetrievalTier, StoredObject
 from gas.domain.message import Message, Queue
 from gas.domain.upload import PendingUpload
@@ -274,6 +275,30 @@ class Accounts(Protocol):
         """Remember that mail to this address does not arrive."""
         ...
 
+    def consent(self, user_id: str, terms_version: str) -> Account:
+        """Remember that the person agreed to these terms now; raises NotFoundError."""
+        ...
+
+    def start_erasing(self, user_id: str) -> Account:
+        """Close the account for good, to be erased; the first moment stands.  NotFoundError."""
+        ...
+
+    def erasing(self) -> Sequence[Account]:
+        """The accounts that are being erased, the longest waiting first."""
+        ...
+
+    def unused(self, since: datetime) -> Sequence[Account]:
+        """The accounts nobody has signed in to since that moment, being erased ones left out."""
+        ...
+
+    def delete(self, user_id: str) -> None:
+        """Remove the account and its sessions; removing what is not there is no error."""
+        ...
+
+    def count(self) -> Mapping[Tier, int]:
+        """How many accounts there are of each tier."""
+        ...
+
 
 class RetrievalState(Enum):
     """How far the archive has come with bringing an object back."""
@@ -384,11 +409,37 @@ class Session:
     tokens: Mapping[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class OpenSession:
+    """A live session as its owner may see it listed; `handle` names it and opens nothing.
+
+    `client` is what the browser called itself when it signed in.
+    """
+
+    handle: str
+    created_at: datetime
+    seen_at: datetime
+    client: str
+    tokens: Mapping[str, str]
+
+
 class Sessions(Protocol):
     """Logins, in a store that every web process shares; kept under a hash of the session id."""
 
-    def start(self, user_id: str, tokens: Mapping[str, str]) -> Session:
+    def start(self, user_id: str, tokens: Mapping[str, str], *, client: str = "") -> Session:
         """Begin a session with a fresh, unguessable id."""
+        ...
+
+    def handle_of(self, session_id: str) -> str:
+        """What the session is called in a list."""
+        ...
+
+    def of_user(self, user_id: str) -> Sequence[OpenSession]:
+        """The user's live sessions, the last used first."""
+        ...
+
+    def revoke(self, user_id: str, handle: str) -> None:
+        """End one of the user's sessions; raises NotFoundError where it is not theirs."""
         ...
 
     def get(self, session_id: str) -> Session:
@@ -397,6 +448,37 @@ class Sessions(Protocol):
 
     def end(self, session_id: str) -> None:
         """End it; ending twice is no error."""
+        ...
+
+
+class AuditTrail(Protocol):
+    """What people did, written once and never changed."""
+
+    def add(self, event: AuditEvent) -> None:
+        """Write one line."""
+        ...
+
+    def of_user(self, user_id: str, *, limit: int) -> Sequence[AuditEvent]:
+        """The person's newest lines, newest first."""
+        ...
+
+    def forget(self, before: datetime) -> int:
+        """Remove lines older than that moment, which must be a year ago or more; how many."""
+        ...
+
+
+class Limits(Protocol):
+    """How often a caller may do something, counted where every web process sees it."""
+
+    def take(self, key: str, *, most: int, per: timedelta) -> timedelta | None:
+        """Count one more for this key: None where it may go on, else how long to wait.
+
+        At most `most` at once, and no more than that in any `per` from then on.
+        """
+        ...
+
+    def tidy(self) -> None:
+        """Forget the keys whose allowance is whole again."""
         ...
 
 

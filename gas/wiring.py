@@ -15,10 +15,12 @@ from gas.domain.message import Queue
 from gas.ports import (
     Accounts,
     ArchiveStore,
+    AuditTrail,
     Clock,
     Files,
     Inbox,
     Jobs,
+    Limits,
     Mailer,
     Outbox,
     PaymentProvider,
@@ -68,6 +70,8 @@ class Outside:
     accounts: Accounts
     payments: PaymentProvider
     sessions: Sessions
+    audit: AuditTrail
+    limits: Limits
     mailer: Mailer
     inbox: Callable[[Queue], Inbox]
     dead_inbox: Callable[[Queue], Inbox]
@@ -98,6 +102,8 @@ def connect(settings: Settings) -> Outside:
         accounts=people.accounts,
         payments=PAYMENTS[settings.payment](),
         sessions=people.sessions,
+        audit=people.audit,
+        limits=people.limits,
         mailer=backing.mailer,
         inbox=backing.inbox,
         dead_inbox=backing.dead_inbox,

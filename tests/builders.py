@@ -75,9 +75,11 @@ def an_account(user_id: str = "ada", tier: Tier = Tier.FREE, **changes: Any) -> 
     return replace(account, **changes)
 
 
-def a_message(job_id: str = "job-1", kind: Kind = Kind.JOB_REQUESTED) -> Message:
+def a_message(
+    job_id: str = "job-1", kind: Kind = Kind.JOB_REQUESTED, user_id: str = "ada"
+) -> Message:
     about = "" if kind in ABOUT_ACCOUNTS else job_id
-    return Message(kind=kind, job_id=about, user_id="ada")
+    return Message(kind=kind, job_id=about, user_id=user_id)
 
 
 def an_upload(upload_id: str = "job-1", user_id: str = "ada", **changes: Any) -> PendingUpload:

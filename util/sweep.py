@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Self
 
 from gas import log as gas_log
 from gas import wiring
@@ -70,6 +71,24 @@ class Sweeper:
     settings: Settings
     _orphans_until: datetime | None = field(default=None, init=False)
 
+    @classmethod
+    def of(cls, settings: Settings, outside: wiring.Outside) -> Self:
+        """The sweeper of one process."""
+        return cls(
+            jobs=outside.jobs,
+            outbox=outside.outbox,
+            topics=outside.topics,
+            uploads=outside.uploads,
+            inputs=outside.inputs,
+            results=outside.results,
+            requests=outside.inbox(Queue.ANNOTATE),
+            dead_requests=outside.dead_inbox(Queue.ANNOTATE),
+            dead_mails=outside.dead_inbox(Queue.NOTIFY),
+            storage=storage_sweep(outside, settings),
+            clock=outside.clock,
+            settings=settings,
+        )
+
     def sweep(self) -> None:
         """Do every step; an outage in one does not keep the others from their work."""
         steps: tuple[Callable[[], None], ...] = (
@@ -105,7 +124,11 @@ class Sweeper:
 
         def is_alone(job: Job) -> bool:
             return is_left_alone(
-                job, self.clock.now(), self.settings.lease, queue_is_empty=queue_is_empty
+                job,
+                self.clock.now(),
+                self.settings.lease,
+                self.settings.clock_skew,
+                queue_is_empty=queue_is_empty,
             )
 
         for seen in self.jobs.unfinished():
@@ -216,8 +239,12 @@ class Sweeper:
             return None
 
 
-def is_left_alone(job: Job, now: datetime, lease: timedelta, *, queue_is_empty: bool) -> bool:
+def is_left_alone(
+    job: Job, now: datetime, lease: timedelta, skew: timedelta, *, queue_is_empty: bool
+) -> bool:
     """Whether nobody works on the job and, as far as can be known, no request for it waits.
+
+    A lease is dated by its worker's clock: one that is slow by up to `skew` is still alive.
 
     With requests waiting, the job's own may be among them: then each pause is as long as all the
     time since its run began, so that a long queue is not filled with repeats.
@@ -228,7 +255,7 @@ def is_left_alone(job: Job, now: datetime, lease: timedelta, *, queue_is_empty: 
         return False
     ran = job.leased_until - (job.started_at or job.leased_until)
     pause = lease if queue_is_empty else max(2 * lease, ran)
-    return now - job.leased_until > pause
+    return now - job.leased_until > pause + skew
 
 
 def _is_in_hand(job: Job, now: datetime) -> bool:
@@ -250,21 +277,7 @@ def main() -> None:
     settings = Settings.from_env()
     stop = Stop()
     stop.listen()
-    outside = wiring.connect(settings)
-    sweeper = Sweeper(
-        jobs=outside.jobs,
-        outbox=outside.outbox,
-        topics=outside.topics,
-        uploads=outside.uploads,
-        inputs=outside.inputs,
-        results=outside.results,
-        requests=outside.inbox(Queue.ANNOTATE),
-        dead_requests=outside.dead_inbox(Queue.ANNOTATE),
-        dead_mails=outside.dead_inbox(Queue.NOTIFY),
-        storage=storage_sweep(outside, settings),
-        clock=outside.clock,
-        settings=settings,
-    )
+    sweeper = Sweeper.of(settings, wiring.connect(settings))
     sweeper.sweep()
     while "--once" not in sys.argv[1:] and not stop.wait(settings.sweep_every):
         sweeper.sweep()

@@ -34,9 +34,11 @@ class Visitor:
         self.email = email or f"{name.split(maxsplit=1)[0].lower()}@example.org"
         self.http = requests.Session()
         self.http.trust_env = False
+        self._token: str | None = None
 
     def sign_in(self) -> None:
         """Sign in through the stand-in for Globus Auth."""
+        self._token = None
         choice = self.get("/login/start?next=/annotate")
         done = self.http.post(
             choice.url, data={"name": self.name, "email": self.email}, timeout=SECONDS
@@ -101,11 +103,21 @@ class Visitor:
             raise VisitError("the log page shows no log")
         return html.unescape(found[1])
 
+    def change_plan(self, to: str) -> None:
+        """Press the button of the plan page: `upgrade` or `downgrade`."""
+        token = self._headers()["X-CSRFToken"]
+        _checked(
+            self.http.post(f"{self.url}/plan/{to}", data={"csrf_token": token}, timeout=SECONDS)
+        )
+
     def _headers(self) -> dict[str, str]:
-        found = _TOKEN.search(self.get("/annotate").text)
-        if found is None:
-            raise VisitError("the page has no form token: is this person signed in?")
-        return {"X-CSRFToken": html.unescape(found[1]), "Accept": "application/json"}
+        """What a page that was opened once sends with every request of its script."""
+        if self._token is None:
+            found = _TOKEN.search(self.get("/annotate").text)
+            if found is None:
+                raise VisitError("the page has no form token: is this person signed in?")
+            self._token = html.unescape(found[1])
+        return {"X-CSRFToken": self._token, "Accept": "application/json"}
 
 
 def _checked(answer: requests.Response) -> requests.Response:

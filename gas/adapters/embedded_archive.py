@@ -130,10 +130,11 @@ class EmbeddedArchive:
                 micros(ready_at + self.pace.kept),
             )
             transaction.execute(
-                "INSERT INTO messages (queue, body, visible_at) VALUES (?, ?, ?)",
+                "INSERT INTO messages (queue, body, visible_at, user_id) VALUES (?, ?, ?, ?)",
                 Queue.THAW.value,
                 notice.to_json(),
                 micros(ready_at),
+                notice.user_id,
             )
         return retrieval_id
 

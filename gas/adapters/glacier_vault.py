@@ -1,8 +1,9 @@
 """The archive in a Glacier vault, for accounts that had one before vaults were closed to others.
 
 The handle is `<version of the original>/<archive id>`: dropping the original takes that version
-and older ones, and never what was restored since; an archive's description is `<key>#<version>`.  Objects stream from bucket to vault and back,
-one part in memory at a time; a vault's own tree hash guards each way, the recorded sha256 both.
+and older ones, and never what was restored since; an archive's description is `<key>#<version>`.
+Objects stream from bucket to vault and back, one part in memory at a time; a vault's own tree hash
+guards each way, the recorded sha256 both.
 """
 
 from __future__ import annotations

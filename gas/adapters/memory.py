@@ -6,14 +6,21 @@ One `MemoryWorld` is one whole outside world; its clock is the only time there i
 import hashlib
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gas.adapters.memory_archive import MemoryArchive
+from gas.adapters.memory_clock import MemoryClock
+from gas.adapters.memory_people import (
+    MemoryAccounts,
+    MemoryAuditTrail,
+    MemoryLimits,
+    MemorySessions,
+)
 from gas.adapters.payments import SimulatedPayments
-from gas.domain.account import Account, Tier
 from gas.domain.errors import (
     AlreadyExistsError,
     JobNotFoundError,
@@ -27,25 +34,7 @@ from gas.domain.errors import (
 from gas.domain.job import Job, Progress, Status
 from gas.domain.message import SUBSCRIPTIONS, Message, Queue
 from gas.domain.upload import PendingUpload
-from gas.ports import Delivery, Mail, ObjectInfo, Page, Session, UploadForm
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class MemoryClock:
-    """A clock that moves only when told, or when somebody sleeps."""
-
-    def __init__(self, now: datetime = START) -> None:
-        self._now = now
-
-    def now(self) -> datetime:
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        self.advance(timedelta(seconds=seconds))
-
-    def advance(self, duration: timedelta) -> None:
-        self._now += duration
+from gas.ports import Delivery, Mail, ObjectInfo, Page, UploadForm
 
 
 class MemoryJobs:
@@ -177,13 +166,18 @@ class MemoryUploads:
 class _Waiting:
     body: str
     visible_at: datetime
+    user_id: str = ""
     received: int = 0
     receipt: str = ""
 
 
 @dataclass
 class MemoryInbox:
-    """A queue in a list, with visibility, delay, receive count and dead letters."""
+    """A queue in a list, with visibility, delay, receive count and dead letters.
+
+    Users share it fairly: the next message is that of the user with the fewest in hand, then of
+    the one whose turn is longest ago.
+    """
 
     queue: Queue
     clock: MemoryClock
@@ -192,26 +186,25 @@ class MemoryInbox:
     batch: int = 1
     waiting: list[_Waiting] = field(default_factory=list)
     dead_letters: "MemoryInbox | None" = None
+    turns: list[str] = field(default_factory=list)
 
     @property
     def dead(self) -> list[str]:
         """The bodies in the dead-letter queue."""
         return [row.body for row in self.dead_letters.waiting] if self.dead_letters else []
 
-    def put(self, body: str, delay: timedelta = timedelta(0)) -> None:
-        self.waiting.append(_Waiting(body, self.clock.now() + delay))
+    def put(self, body: str, delay: timedelta = timedelta(0), user_id: str = "") -> None:
+        self.waiting.append(_Waiting(body, self.clock.now() + delay, user_id))
 
     def receive(self) -> Sequence[Delivery]:
         deliveries: list[Delivery] = []
-        for message in list(self.waiting):
-            if len(deliveries) == self.batch:
-                break
-            if message.visible_at > self.clock.now():
-                continue
+        while len(deliveries) < self.batch and (message := self._next()) is not None:
             if self.dead_letters is not None and message.received >= self.max_receives:
                 self.waiting.remove(message)
-                self.dead_letters.put(message.body)
+                self.dead_letters.put(message.body, user_id=message.user_id)
                 continue
+            self.turns = [user for user in self.turns if user != message.user_id]
+            self.turns.append(message.user_id)
             message.received += 1
             message.receipt = secrets.token_hex(8)
             message.visible_at = self.clock.now() + self.visibility
@@ -235,12 +228,23 @@ class MemoryInbox:
             row.visible_at = self.clock.now() + delay
 
     def bury(self, delivery: Delivery, reason: str) -> None:  # noqa: ARG002 - no place to keep it
+        row = self._held(delivery)
         self.done(delivery)
         if self.dead_letters is not None:
-            self.dead_letters.put(delivery.body)
+            self.dead_letters.put(delivery.body, user_id=row.user_id if row else "")
 
     def depth(self) -> int:
         return len(self.waiting)
+
+    def _next(self) -> _Waiting | None:
+        now = self.clock.now()
+        in_hand = Counter(row.user_id for row in self.waiting if row.visible_at > now)
+        turns = {user: number for number, user in enumerate(self.turns)}
+        return min(
+            (row for row in self.waiting if row.visible_at <= now),
+            key=lambda row: (in_hand[row.user_id], turns.get(row.user_id, -1)),
+            default=None,
+        )
 
     def _held(self, delivery: Delivery) -> _Waiting | None:
         return next((row for row in self.waiting if row.receipt == delivery.receipt), None)
@@ -256,7 +260,7 @@ class MemoryTopics:
     def publish(self, message: Message) -> None:
         self.published.append(message)
         for queue in SUBSCRIPTIONS[message.topic]:
-            self._inboxes[queue].put(message.to_json())
+            self._inboxes[queue].put(message.to_json(), user_id=message.user_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,105 +352,6 @@ class MemoryFiles:
             raise ObjectNotFoundError(f"no object {key}") from None
 
 
-class MemoryAccounts:
-    """Accounts in a dict."""
-
-    def __init__(self, clock: MemoryClock) -> None:
-        self._clock = clock
-        self.rows: dict[str, Account] = {}
-
-    def get(self, user_id: str) -> Account:
-        try:
-            return self.rows[user_id]
-        except KeyError:
-            raise NotFoundError("no such account") from None
-
-    def save_login(self, user_id: str, *, name: str, email: str, institution: str) -> Account:
-        known = self.rows.get(user_id)
-        if known is None:
-            known = Account(
-                user_id=user_id,
-                name=name,
-                email=email,
-                tier=Tier.FREE,
-                created_at=self._clock.now(),
-            )
-        bounced_at = known.email_bounced_at if known.email == email else None
-        self.rows[user_id] = replace(
-            known, name=name, email=email, institution=institution, email_bounced_at=bounced_at
-        )
-        return self.rows[user_id]
-
-    def set_tier(self, user_id: str, tier: Tier) -> Account:
-        account, now = self.get(user_id), self._clock.now()
-        if account.tier is not tier:
-            downgraded_at = now if tier is Tier.FREE else account.downgraded_at
-            self.rows[user_id] = replace(
-                account, tier=tier, downgraded_at=downgraded_at, plan_changed_at=now
-            )
-        return self.rows[user_id]
-
-    def settle_plan(self, account: Account) -> None:
-        known = self.rows.get(account.user_id)
-        if known is not None and known.plan_changed_at == account.plan_changed_at:
-            self.rows[account.user_id] = replace(known, plan_changed_at=None)
-
-    def unsettled(self, before: datetime) -> Sequence[Account]:
-        return [
-            account
-            for account in self.rows.values()
-            if account.plan_changed_at is not None and account.plan_changed_at < before
-        ]
-
-    def note_bounce(self, email: str) -> None:
-        for account in list(self.rows.values()):
-            if account.email == email:
-                moved = replace(account, email_bounced_at=self._clock.now())
-                self.rows[account.user_id] = moved
-
-
-class MemorySessions:
-    """Sessions in a dict."""
-
-    def __init__(
-        self,
-        clock: MemoryClock,
-        *,
-        idle: timedelta = timedelta(hours=12),
-        age: timedelta = timedelta(days=7),
-    ) -> None:
-        self._clock = clock
-        self._idle = idle
-        self._age = age
-        self.rows: dict[str, Session] = {}
-
-    def start(self, user_id: str, tokens: Mapping[str, str]) -> Session:
-        now = self._clock.now()
-        session = Session(
-            session_id=secrets.token_urlsafe(32),
-            user_id=user_id,
-            created_at=now,
-            seen_at=now,
-            tokens=dict(tokens),
-        )
-        self.rows[session.session_id] = session
-        return session
-
-    def get(self, session_id: str) -> Session:
-        session, now = self.rows.get(session_id), self._clock.now()
-        if (
-            session is None
-            or now - session.seen_at > self._idle
-            or now - session.created_at > self._age
-        ):
-            raise NotFoundError("no such session")
-        self.rows[session_id] = replace(session, seen_at=now)
-        return self.rows[session_id]
-
-    def end(self, session_id: str) -> None:
-        self.rows.pop(session_id, None)
-
-
 class MemoryMailer:
     """Mails in a list."""
 
@@ -474,8 +379,10 @@ class MemoryWorld:
         self.results = MemoryFiles("results", self.clock)
         self.archives = MemoryArchive(self.results, self.clock, self.inboxes[Queue.THAW].put)
         self.payments = SimulatedPayments()
-        self.accounts = MemoryAccounts(self.clock)
         self.sessions = MemorySessions(self.clock)
+        self.accounts = MemoryAccounts(self.clock, self.sessions)
+        self.audit = MemoryAuditTrail()
+        self.limits = MemoryLimits(self.clock)
         self.mailer = MemoryMailer()
 
     @property

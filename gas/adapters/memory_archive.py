@@ -17,7 +17,8 @@ from gas.ports import ArchivedObject, RetrievalState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gas.adapters.memory import MemoryClock, MemoryFiles
+    from gas.adapters.memory import MemoryFiles
+    from gas.adapters.memory_clock import MemoryClock
 
 
 @dataclass(kw_only=True)

@@ -13,6 +13,7 @@ from gas.domain.message import Topic
 if TYPE_CHECKING:
     from mypy_boto3_glacier import GlacierClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import EventType
     from mypy_boto3_s3.type_defs import TopicConfigurationTypeDef
     from mypy_boto3_sns import SNSClient
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gas.adapters.provision_report import Report
     from gas.config import Settings
 
-RESTORED = ("s3:ObjectRestore:Completed", "s3:ObjectRestore:Delete")
+RESTORED: list[EventType] = ["s3:ObjectRestore:Completed", "s3:ObjectRestore:Delete"]
 """What S3 is to tell of: an object is back, and one is gone again."""
 
 TELLERS = ("glacier.amazonaws.com", "s3.amazonaws.com")
@@ -41,11 +42,13 @@ def provision_archive(
                 TopicArn=arn, AttributeName="Policy", AttributeValue=json.dumps(policy)
             )
             report.changed("topic policy", names.topic(Topic.RETRIEVALS))
+    if settings.archive_store is not ArchiveKind.S3:
+        return
     bucket = settings.results_bucket
     wanted: TopicConfigurationTypeDef = {
         "Id": "retrievals",
         "TopicArn": arn,
-        "Events": list(RESTORED),
+        "Events": RESTORED,
     }
     with translated():
         found = s3.get_bucket_notification_configuration(Bucket=bucket)

@@ -180,7 +180,7 @@ class S3Archive:
                 CopySource={"Bucket": self._bucket, "Key": stored.key, "VersionId": source},
                 StorageClass=storage_class,
                 MetadataDirective="COPY",
-                ServerSideEncryption=ENCRYPTION,
+                ServerSideEncryption="AES256",
                 ChecksumAlgorithm="SHA256",
             )
         version = answer["VersionId"]

@@ -1,14 +1,17 @@
 """Accounts in a relational database, through SQLAlchemy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, Row, case, null, select, update
+from sqlalchemy import ColumnElement, Engine, Row, case, delete, func, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gas.adapters.sql_engine import ACCOUNTS, make_engine, translated
+from gas.adapters.sql_audit import SqlAuditTrail
+from gas.adapters.sql_engine import make_engine, translated
+from gas.adapters.sql_limits import SqlLimits
 from gas.adapters.sql_sessions import SqlSessions
+from gas.adapters.sql_tables import ACCOUNTS
 from gas.config import Settings
 from gas.domain.account import Account, Tier
 from gas.domain.errors import NotFoundError
@@ -17,10 +20,12 @@ from gas.ports import Clock
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """Accounts and their sessions, in one database."""
+    """Accounts, their sessions, what they did and how often, in one database."""
 
     accounts: "SqlAccounts"
     sessions: SqlSessions
+    audit: SqlAuditTrail
+    limits: SqlLimits
 
 
 def connect_accounts(settings: Settings, clock: Clock) -> People:
@@ -29,6 +34,8 @@ def connect_accounts(settings: Settings, clock: Clock) -> People:
     return People(
         accounts=SqlAccounts(engine, clock),
         sessions=SqlSessions(engine, clock, idle=settings.session_idle, age=settings.session_age),
+        audit=SqlAuditTrail(engine),
+        limits=SqlLimits(engine, clock),
     )
 
 
@@ -46,6 +53,7 @@ class SqlAccounts:
             return _account(connection.execute(query).one_or_none())
 
     def save_login(self, user_id: str, *, name: str, email: str, institution: str) -> Account:
+        now = self._clock.now()
         # Two first logins of one person may come at once: the database decides, in one statement.
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         fresh = insert(ACCOUNTS).values(
@@ -54,7 +62,8 @@ class SqlAccounts:
             email=email,
             institution=institution,
             tier=Tier.FREE.value,
-            created_at=self._clock.now(),
+            created_at=now,
+            logged_in_at=now,
         )
         same_email: ColumnElement[bool] = ACCOUNTS.c.email == email
         statement = fresh.on_conflict_do_update(
@@ -63,6 +72,7 @@ class SqlAccounts:
                 "name": name,
                 "email": email,
                 "institution": institution,
+                "logged_in_at": now,
                 "email_bounced_at": case((same_email, ACCOUNTS.c.email_bounced_at), else_=null()),
             },
         ).returning(ACCOUNTS)
@@ -114,6 +124,51 @@ class SqlAccounts:
         )
         with translated(), self._engine.begin() as connection:
             connection.execute(statement)
+
+    def consent(self, user_id: str, terms_version: str) -> Account:
+        return self._update(
+            user_id, {"terms_version": terms_version, "consented_at": self._clock.now()}
+        )
+
+    def start_erasing(self, user_id: str) -> Account:
+        return self._update(
+            user_id, {"erasing_at": func.coalesce(ACCOUNTS.c.erasing_at, self._clock.now())}
+        )
+
+    def erasing(self) -> Sequence[Account]:
+        query = (
+            select(ACCOUNTS)
+            .where(ACCOUNTS.c.erasing_at.is_not(None))
+            .order_by(ACCOUNTS.c.erasing_at)
+        )
+        with translated(), self._reads.connect() as connection:
+            return [_account(row) for row in connection.execute(query)]
+
+    def unused(self, since: datetime) -> Sequence[Account]:
+        last = func.coalesce(ACCOUNTS.c.logged_in_at, ACCOUNTS.c.created_at)
+        query = select(ACCOUNTS).where(ACCOUNTS.c.erasing_at.is_(None), last < since)
+        with translated(), self._reads.connect() as connection:
+            return [_account(row) for row in connection.execute(query)]
+
+    def delete(self, user_id: str) -> None:
+        with translated(), self._engine.begin() as connection:
+            connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id))
+
+    def count(self) -> Mapping[Tier, int]:
+        query = select(ACCOUNTS.c.tier, func.count()).group_by(ACCOUNTS.c.tier)
+        with translated(), self._reads.connect() as connection:
+            found = {Tier(row[0]): int(row[1]) for row in connection.execute(query)}
+        return {tier: found.get(tier, 0) for tier in Tier}
+
+    def _update(self, user_id: str, values: Mapping[str, object]) -> Account:
+        statement = (
+            update(ACCOUNTS)
+            .where(ACCOUNTS.c.user_id == user_id)
+            .values(**values)
+            .returning(ACCOUNTS)
+        )
+        with translated(), self._engine.begin() as connection:
+            return _account(connection.execute(statement).one_or_none())
 
 
 def _account(row: Row[tuple[object, ...]] | None) -> Account:

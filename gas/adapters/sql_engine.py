@@ -1,31 +1,14 @@
-"""The engine and the tables of the accounts database: PostgreSQL, or SQLite on one machine.
+"""The engine of the accounts database: PostgreSQL, or SQLite on one machine.
 
 Make the engine in the process that uses it, never before a fork.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import (
-    URL,
-    Column,
-    Connection,
-    DateTime,
-    Dialect,
-    Engine,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    make_url,
-    text,
-)
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     ArgumentError,
@@ -35,71 +18,11 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.types import TypeDecorator
 
+from gas.adapters.sql_migrate import migrate
 from gas.domain.errors import ConfigurationError, OutageError
 
 RETRY_AFTER = timedelta(seconds=5)
-SCHEMA_LOCK = 7_261_726
-"""Key of the PostgreSQL advisory lock under which the schema is made; any fixed number does."""
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC datetime, to the microsecond, in a database with or without time zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware as it comes; SQLite keeps it without a zone, and that is UTC."""
-        if value is None:
-            return None
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(
-        self,
-        value: datetime | None,
-        dialect: Dialect,  # noqa: ARG002 - the base class names it
-    ) -> datetime | None:
-        """Aware UTC again."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-METADATA = MetaData()
-
-ACCOUNTS = Table(
-    "accounts",
-    METADATA,
-    Column("user_id", String(64), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("email", Text, nullable=False, index=True),
-    Column("institution", Text, nullable=False),
-    Column("tier", String(32), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("downgraded_at", UtcDateTime),
-    Column("plan_changed_at", UtcDateTime, index=True),
-    Column("email_bounced_at", UtcDateTime),
-)
-
-SESSIONS = Table(
-    "sessions",
-    METADATA,
-    Column("session_hash", String(64), primary_key=True),
-    Column(
-        "user_id",
-        String(64),
-        ForeignKey("accounts.user_id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("seen_at", UtcDateTime, nullable=False),
-    Column("tokens", Text, nullable=False),
-    Index("sessions_by_age", "seen_at", "created_at"),
-)
 
 
 def make_engine(address: str) -> Engine:
@@ -114,11 +37,8 @@ def make_engine(address: str) -> Engine:
         engine = _postgresql(url.set(drivername="postgresql+psycopg2"))
     else:
         raise ConfigurationError("DATABASE_URL must begin with sqlite:/// or postgresql://")
-    with translated(), engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            # Of several processes that start at once one makes the schema, the others find it.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
-        METADATA.create_all(connection)
+    with translated():
+        migrate(engine)
     return engine
 
 

@@ -6,17 +6,20 @@ Whoever reads the table cannot log in with what it holds: the id itself is only 
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import Engine, delete, insert, or_, select, update
 
-from gas.adapters.sql_engine import SESSIONS, translated
+from gas.adapters.sql_engine import translated
+from gas.adapters.sql_tables import SESSIONS
 from gas.domain.errors import NotFoundError
-from gas.ports import Clock, Session
+from gas.ports import Clock, OpenSession, Session
 
 SEEN_STEP = timedelta(minutes=1)
 """How far `seen_at` may lag behind: a page that polls must not write at every poll."""
+
+LONGEST_CLIENT = 200
 
 
 class SqlSessions:
@@ -30,7 +33,7 @@ class SqlSessions:
         self._age = age
         self._step = min(SEEN_STEP, idle / 10)
 
-    def start(self, user_id: str, tokens: Mapping[str, str]) -> Session:
+    def start(self, user_id: str, tokens: Mapping[str, str], *, client: str = "") -> Session:
         now = self._clock.now()
         session = Session(
             session_id=secrets.token_urlsafe(32),
@@ -49,6 +52,7 @@ class SqlSessions:
             created_at=now,
             seen_at=now,
             tokens=json.dumps(session.tokens),
+            client=client[:LONGEST_CLIENT],
         )
         with translated(), self._engine.begin() as connection:
             connection.execute(delete(SESSIONS).where(over))
@@ -80,6 +84,40 @@ class SqlSessions:
         statement = delete(SESSIONS).where(SESSIONS.c.session_hash == _hash(session_id))
         with translated(), self._engine.begin() as connection:
             connection.execute(statement)
+
+    def handle_of(self, session_id: str) -> str:
+        return _hash(session_id)
+
+    def of_user(self, user_id: str) -> Sequence[OpenSession]:
+        now = self._clock.now()
+        query = (
+            select(SESSIONS)
+            .where(
+                SESSIONS.c.user_id == user_id,
+                SESSIONS.c.seen_at >= now - self._idle,
+                SESSIONS.c.created_at >= now - self._age,
+            )
+            .order_by(SESSIONS.c.seen_at.desc(), SESSIONS.c.session_hash)
+        )
+        with translated(), self._reads.connect() as connection:
+            return [
+                OpenSession(
+                    handle=row.session_hash,
+                    created_at=row.created_at,
+                    seen_at=row.seen_at,
+                    client=row.client,
+                    tokens=json.loads(row.tokens),
+                )
+                for row in connection.execute(query)
+            ]
+
+    def revoke(self, user_id: str, handle: str) -> None:
+        statement = delete(SESSIONS).where(
+            SESSIONS.c.session_hash == handle, SESSIONS.c.user_id == user_id
+        )
+        with translated(), self._engine.begin() as connection:
+            if connection.execute(statement).rowcount == 0:
+                raise NotFoundError("no such session")
 
 
 def _hash(session_id: str) -> str:

@@ -10,8 +10,10 @@ from pathlib import Path
 from tests.bench.measure import merge, table
 
 GROUPS = {
+    "scaling": "tests.scaling.compare",
     "job": "tests.bench.job",
     "embedded": "tests.bench.embedded",
+    "engine": "tests.bench.engine",
     "reference": "tests.bench.reference",
 }
 """First word of the names, and the module whose `measure(only)` yields them."""

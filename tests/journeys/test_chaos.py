@@ -9,6 +9,7 @@ from tests.support.chaos import Killer, judge, submit_many, wait_for_all, wait_u
 from tests.support.deployment import BACKENDS, EXAMPLE, deployment
 
 JOBS = 50
+FEWEST_BLOWS = 10
 
 FAST = {
     "GAS_LEASE_SECONDS": "6",
@@ -26,8 +27,9 @@ def test_fifty_jobs_outlive_random_kills_of_every_process(backend: str, tmp_path
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
     with deployment(backend, tmp_path / "home", FAST) as service:
-        with Killer(service, seed) as killer:
-            job_ids = submit_many(service, EXAMPLE, JOBS)
+        with Killer(service, seed, pause=0.4) as killer:
+            job_ids = submit_many(service, EXAMPLE, JOBS, pause=1.5)
+            killer.keep_on(FEWEST_BLOWS, 300)
         assert len(set(job_ids)) == JOBS
         jobs = wait_for_all(service, job_ids, 240)
         counted = judge(service, jobs, seconds=120)

@@ -21,6 +21,9 @@ from tests.support.deployment import Deployment, SentMail
 from util.announce import is_ready
 from util.visitor import VisitError, Visitor
 
+DOORS = frozenset({"web", "web.store", "web.standin"})
+"""Nobody can submit while one of these is down."""
+
 STANDS_UP_WITHIN = 30.0
 
 PATIENT = (requests.RequestException, VisitError)
@@ -51,6 +54,13 @@ class Killer:
         self._over.set()
         self._thread.join()
 
+    def keep_on(self, blows: int, seconds: float) -> None:
+        """Return once that many blows have fallen."""
+        end = time.monotonic() + seconds
+        while self.blows.total() < blows:
+            assert time.monotonic() < end, f"only {self.blows.total()} blows fell"
+            time.sleep(0.1)
+
     def _go_on(self) -> None:
         while not self._over.wait(self.pause * self._chance.uniform(0.5, 1.5)):
             alive = sorted(set(self.service.stack.pids()) - self.spared)
@@ -59,7 +69,8 @@ class Killer:
             module, how = self._chance.choice(alive), self._chance.choice(self.signals)
             if self.service.stack.kill(module, how):
                 self.blows[f"{module} {how.name}"] += 1
-                self._let_it_stand_up()
+                if module in DOORS:
+                    self._let_it_stand_up()
                 if how is signal.SIGSTOP:
                     self._over.wait(self.freeze)
                     self.service.stack.kill(module, signal.SIGCONT)
@@ -84,8 +95,13 @@ def insist(action: Callable[[], str], seconds: float = 300) -> str:
             time.sleep(0.1)
 
 
-def submit_many(service: Deployment, path: Path, count: int, clients: int = 4) -> list[str]:
-    """Submit that many jobs from several people at once, each submit as often as it takes."""
+def submit_many(
+    service: Deployment, path: Path, count: int, *, clients: int = 4, pause: float = 0.0
+) -> list[str]:
+    """Submit that many jobs from several people at once, each submit as often as it takes.
+
+    Each person rests for `pause` seconds between two jobs.
+    """
     found: list[str] = []
     lock = threading.Lock()
 
@@ -95,6 +111,7 @@ def submit_many(service: Deployment, path: Path, count: int, clients: int = 4) -
             job_id = insist(lambda: _one_job(visitor, path))
             with lock:
                 found.append(job_id)
+            time.sleep(pause)
 
     threads = [threading.Thread(target=go, args=(number,)) for number in range(clients)]
     for thread in threads:

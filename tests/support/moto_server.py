@@ -6,7 +6,7 @@
 
 What differs from `moto_server` itself: requests other than S3's are served one after another,
 because moto's own structures lose messages and let two conditional writes pass when threads meet;
-and `/sent-mails` tells what SES was given.
+queues are fair between message groups; and `/sent-mails` tells what SES was given.
 """
 
 import argparse
@@ -39,6 +39,7 @@ from moto.ses.models import ses_backends
 from werkzeug.serving import make_server
 
 from tests.support.cold_store import ColdStore
+from tests.support.fair_sqs import make_sqs_fair
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
@@ -48,6 +49,7 @@ STARTS_WITHIN = 60.0
 STOPS_WITHIN = 10.0
 LIVES_AT_MOST = 1800.0
 POLL_STEP = 0.02
+WATCH_STEP = 0.5
 
 Environ = dict[str, Any]
 Answer = tuple[str, list[tuple[str, str]], list[bytes]]
@@ -113,7 +115,8 @@ def moto_server(*options: str) -> Iterator[MotoServer]:
 @contextlib.contextmanager
 def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
     """A process of ours that listens on that loopback port, for as long as the block lasts."""
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    bounded = [*command, "--starter", str(os.getpid())]
+    process = subprocess.Popen(bounded, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
         yield process
@@ -124,6 +127,19 @@ def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[byte
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def bound_life(seconds: float, starter: int | None) -> None:
+    """End this process at SIGTERM, after so many seconds, or once its starter is gone."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    until = time.monotonic() + seconds
+
+    def watch() -> None:
+        while time.monotonic() < until and starter in (None, os.getppid()):
+            time.sleep(WATCH_STEP)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def free_port() -> int:
@@ -224,7 +240,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--expedited", type=float, default=1.0)
     parser.add_argument("--standard", type=float, default=3.0)
     parser.add_argument("--refuse-expedited", action="store_true")
+    parser.add_argument("--starter", type=int, help="the process whose end ends this one")
     chosen = parser.parse_args(arguments)
+    make_sqs_fair()
     cold = ColdStore(
         expedited=chosen.expedited,
         standard=chosen.standard,
@@ -233,10 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cold.install()
     app = OneByOne(DomainDispatcherApplication(create_backend_app), cold)
     server = make_server("127.0.0.1", chosen.port, app, threaded=True, request_handler=QuietHandler)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    end = threading.Timer(chosen.seconds, os._exit, (0,))
-    end.daemon = True
-    end.start()
+    bound_life(chosen.seconds, chosen.starter)
     server.serve_forever()
 
 

@@ -9,12 +9,9 @@ Authorization header passes unchecked.
 
 import argparse
 import contextlib
-import os
 import re
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +27,7 @@ from tests.support.moto_server import (
     ACCESS_KEY,
     LIVES_AT_MOST,
     SECRET_KEY,
+    bound_life,
     free_port,
     running,
 )
@@ -368,12 +366,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--access-key", default=ACCESS_KEY)
     parser.add_argument("--secret-key", default=SECRET_KEY)
     parser.add_argument("--seconds", type=float, default=LIVES_AT_MOST)
+    parser.add_argument("--starter", type=int, help="the process whose end ends this one")
     chosen = parser.parse_args(arguments)
     server = DoorServer(chosen.port, chosen.upstream, {chosen.access_key: chosen.secret_key})
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    end = threading.Timer(chosen.seconds, os._exit, (0,))
-    end.daemon = True
-    end.start()
+    bound_life(chosen.seconds, chosen.starter)
     server.serve_forever()
 
 

@@ -55,23 +55,13 @@ def permit_upload(
     limit = settings.plan.input_limit(account.tier)
     if size is not None:
         _check_size(size, limit, most=settings.premium_post_bytes)
-    now, upload_id = outside.clock.now(), str(uuid4())
-    upload = PendingUpload(
-        upload_id=upload_id,
-        user_id=account.user_id,
-        key=input_key(settings.key_prefix, account.user_id, upload_id, file_name),
-        file_name=file_name,
-        max_bytes=limit,
-        created_at=now,
-        expires_at=now + settings.upload_window,
-    )
-    outside.uploads.add(upload)
+    upload = _remember(account, file_name, settings=settings, outside=outside)
     form = outside.inputs.upload_form(
         upload.key,
         max_bytes=settings.premium_post_bytes if limit is None else limit,
         content_type=CONTENT_TYPE,
         expires_in=settings.upload_window,
-        redirect_to=None if redirect_base is None else f"{redirect_base}/{upload_id}",
+        redirect_to=None if redirect_base is None else f"{redirect_base}/{upload.upload_id}",
     )
     return upload, form
 
@@ -104,37 +94,54 @@ def submit_upload(
         ) from None
     limit = settings.plan.input_limit(account.tier)
     _check_size(info.size, limit, most=None)
-    job = _add(upload_id, upload.file_name, info, account, wish, outside=outside)
-    try:
-        outside.uploads.remove(upload_id)
-    except TemporaryError:
-        log.warning("a submitted upload was not forgotten", extra={"job_id": upload_id})
-    return job
+    return _add(upload, info, account, wish, outside=outside)
 
 
 def submit_example(
     source: Path, account: Account, wish: Wish, *, settings: Settings, outside: Outside
 ) -> Job:
-    """Make a job of the bundled example."""
-    job_id = str(uuid4())
-    key = input_key(settings.key_prefix, account.user_id, job_id, EXAMPLE_NAME)
-    info = outside.inputs.upload(source, key, content_type=CONTENT_TYPE, file_name=EXAMPLE_NAME)
-    return _add(job_id, EXAMPLE_NAME, info, account, wish, outside=outside)
+    """Make a job of the bundled example.
+
+    It is remembered like any upload, so that its copy goes when no job comes of it.
+    """
+    upload = _remember(account, EXAMPLE_NAME, settings=settings, outside=outside)
+    info = outside.inputs.upload(
+        source, upload.key, content_type=CONTENT_TYPE, file_name=EXAMPLE_NAME
+    )
+    return _add(upload, info, account, wish, outside=outside)
+
+
+def _remember(
+    account: Account, file_name: str, *, settings: Settings, outside: Outside
+) -> PendingUpload:
+    now, upload_id = outside.clock.now(), str(uuid4())
+    upload = PendingUpload(
+        upload_id=upload_id,
+        user_id=account.user_id,
+        key=input_key(settings.key_prefix, account.user_id, upload_id, file_name),
+        file_name=file_name,
+        max_bytes=settings.plan.input_limit(account.tier),
+        created_at=now,
+        expires_at=now + settings.upload_window,
+    )
+    outside.uploads.add(upload)
+    return upload
 
 
 def _add(
-    job_id: str,
-    file_name: str,
+    upload: PendingUpload,
     info: ObjectInfo,
     account: Account,
     wish: Wish,
     *,
     outside: Outside,
 ) -> Job:
+    """Make the job of an upload, announce it and forget the upload."""
+    job_id = upload.upload_id
     job = Job(
         job_id=job_id,
         user_id=account.user_id,
-        input_file_name=file_name,
+        input_file_name=upload.file_name,
         input=Input(
             bucket=outside.inputs.bucket,
             key=info.key,
@@ -150,9 +157,14 @@ def _add(
     try:
         outside.jobs.add(job, message)
     except AlreadyExistsError:
-        return _own(outside.jobs.get(job_id), account)
-    log.info("a job was submitted", extra={"job_id": job_id, "size": info.size})
-    relay([message], outbox=outside.outbox, topics=outside.topics)
+        job = _own(outside.jobs.get(job_id), account)
+    else:
+        log.info("a job was submitted", extra={"job_id": job_id, "size": info.size})
+        relay([message], outbox=outside.outbox, topics=outside.topics)
+    try:
+        outside.uploads.remove(job_id)
+    except TemporaryError:
+        log.warning("a submitted upload was not forgotten", extra={"job_id": job_id})
     return job
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +67,10 @@ def ensure(root: Path, assembly: str) -> Path:
         if name == wanted or not name.startswith(PREFIX):
             return current.resolve()
     if (home / wanted / MANIFEST).exists():
-        switch_current(home, wanted)
+        # A folder that cannot be written, or another version of this program that wants its own
+        # release to be the current one, is no reason not to use this one.
+        with suppress(OSError):
+            switch_current(home, wanted)
     else:
         compile_bundle(root, assembly)
     return home / wanted

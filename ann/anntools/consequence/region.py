@@ -50,11 +50,10 @@ def intron_base_terms(after_donor: int, before_acceptor: int) -> tuple[Term, ...
 
 
 class Touched(NamedTuple):
-    """Terms of place, and what else the caller must know."""
+    """Terms of place, and how many exons are covered whole."""
 
     terms: set[Term]
     exons_lost: int
-    splice_site: bool
 
 
 def in_splice_region(model: Model, nth: int, start: int, end: int) -> bool:
@@ -160,4 +159,4 @@ def touched(model: Model, start: int, end: int) -> Touched:
             Term.SPLICE_DONOR_5TH_BASE,
             Term.SPLICE_POLYPYRIMIDINE_TRACT,
         }
-    return Touched(terms, lost, sites)
+    return Touched(terms, lost)

@@ -103,6 +103,5 @@ def _codons_lost(model: Model, start: int, end: int) -> set[Term]:
 
 
 def _holds(model: Model, codon: int, start: int, end: int) -> bool:
-    return model.coding and any(
-        start <= model.to_genomic(t) < end for t in range(codon, codon + _CODON)
-    )
+    first, last = max(codon, model.coding_start), min(codon + _CODON, model.coding_end)
+    return any(start <= model.to_genomic(t) < end for t in range(first, last))

@@ -34,6 +34,8 @@ _PLAIN: tuple[tuple[Term, ...], ...] = (
 _DEEP = 18
 _CODES = 34
 _CARRIED = (1, 2)
+# No position, length or number of a real table is larger.
+_MOST = 1 << 40
 
 
 def _all_terms() -> list[tuple[Term, ...]]:
@@ -108,9 +110,12 @@ def _check(store: Container, table: Array, exons: int) -> None:
     """Refuse a table whose exons or transcripts lie outside their arrays."""
     first, end = (table[:, FIELDS.index(name)] for name in ("exon_first", "exon_end"))
     lengths = {len(store[f"exon/{name}"]) for name in ("start", "end", "offset")}
-    if lengths != {exons} or (
-        len(table) and (int(first.min()) < 0 or int(end.max()) > exons or (first >= end).any())
-    ):
+    sound = lengths == {exons}
+    if sound and len(table):
+        sound = int(table.min()) >= -1 and int(table.max()) <= _MOST
+        sound = sound and int(first.min()) >= 0 and int(end.max()) <= exons
+        sound = sound and bool((first < end).all())
+    if not sound:
         raise ReferenceUnusableError(f"{store.path.name}: the transcript table is damaged")
 
 

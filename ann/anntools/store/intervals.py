@@ -6,10 +6,12 @@ the members of each set (`set/off`, `set/val`) and the texts of each value (`val
 Rows with the same values are one value: it is listed once at a place it covers twice.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ann.anntools.errors import AnnToolsError
 from ann.anntools.store.container import ContainerWriter
@@ -39,7 +41,7 @@ class SetPool:
 def write_breakpoints(
     out: ContainerWriter,
     contig: str,
-    rows: Iterable[tuple[int, int, int]],
+    rows: Iterable[tuple[int, int, int]] | npt.NDArray[np.uint32],
     sets: SetPool,
     order: Callable[[int], tuple[int, int]] | None = None,
 ) -> None:
@@ -47,20 +49,25 @@ def write_breakpoints(
 
     A set lists numbers in the order of their rows' places, or in the order of a key.
     """
-    events: dict[int, tuple[list[int], list[int]]] = {}
-    numbers: list[int] = []
-    for index, (start, end, number) in enumerate(sorted(rows)):
-        numbers.append(number)
-        events.setdefault(start, ([], []))[0].append(index)
-        events.setdefault(end, ([], []))[1].append(index)
+    table = np.array(rows if isinstance(rows, np.ndarray) else list(rows), np.int64).reshape(-1, 3)
+    table = table[np.lexsort((table[:, 2], table[:, 1], table[:, 0]))]
+    starts, ends, numbers = (column.tolist() for column in table.T)
+    closing = np.argsort(table[:, 1], kind="stable").tolist()
     breaks, ids = [0], [0]
     active: dict[int, None] = {}
-    for place in sorted(events):
-        opened, closed = events[place]
-        for index in closed:
-            del active[index]
+    opened = closed = 0
+    count = len(starts)
+    while closed < count:
+        place = ends[closing[closed]]
+        if opened < count and starts[opened] < place:
+            place = starts[opened]
+        while closed < count and ends[closing[closed]] == place:
+            del active[closing[closed]]
+            closed += 1
         # Rows open in ascending order, so that insertion order is row order.
-        active.update(dict.fromkeys(opened))
+        while opened < count and starts[opened] == place:
+            active[opened] = None
+            opened += 1
         members = dict.fromkeys(numbers[index] for index in active)
         found = sets.id_of(tuple(sorted(members, key=order) if order else members))
         if place == breaks[-1]:
@@ -81,7 +88,8 @@ class IntervalWriter:
         self._file = f"{info.name}.ann"
         self._path = directory / self._file
         self._values: dict[tuple[bytes, ...], int] = {}
-        self._rows: dict[str, list[tuple[int, int, int]]] = {}
+        # Three numbers a row, side by side: millions of rows must fit.
+        self._rows: dict[str, array[int]] = {}
         self._records = 0
 
     def add(self, contig: str, start: int, end: int, values: Sequence[str | None]) -> None:
@@ -92,14 +100,17 @@ class IntervalWriter:
             raise AnnToolsError(f"{self._info.name}: an interval from {start} to {end}")
         texts = tuple(b"." if value is None else encode(value) for value in values)
         number = self._values.setdefault(texts, len(self._values))
-        self._rows.setdefault(contig, []).append((start, end, number))
+        if contig not in self._rows:
+            self._rows[contig] = array("I")
+        self._rows[contig].extend((start, end, number))
         self._records += 1
 
     def finish(self) -> Source:
         """Write the file and say what it is."""
         sets = SetPool()
         with ContainerWriter(self._path) as out:
-            for contig, rows in self._rows.items():
+            for contig in list(self._rows):
+                rows = np.frombuffer(self._rows.pop(contig), np.uint32).reshape(-1, 3)
                 write_breakpoints(out, contig, rows, sets)
             sets.write(out)
             for index in range(len(self._columns)):

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +103,34 @@ def test_the_provisioning_command_runs_as_a_process_and_twice_changes_nothing(
     assert "made    table                   other-jobs" in runs[0]
     assert len(runs[0]) == len(runs[1])
     assert all(line.startswith("found ") for line in runs[1])
+
+
+def test_a_server_ends_with_the_process_that_started_it() -> None:
+    """So that a test run that is killed leaves no server behind."""
+    script = """
+import time
+from tests.support.moto_server import moto_server
+with moto_server() as server:
+    print(server.process.pid, flush=True)
+    time.sleep(120)
+"""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert starter.stdout is not None
+    with starter.stdout:
+        server = int(starter.stdout.readline())
+        starter.kill()
+        starter.wait()
+    until = time.monotonic() + 60
+    while time.monotonic() < until and is_alive(server):
+        time.sleep(0.1)
+    assert not is_alive(server)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -15,11 +15,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from gas.adapters.memory import MemoryAccounts, MemoryClock, MemorySessions
+from gas.adapters.memory_clock import MemoryClock
+from gas.adapters.memory_people import (
+    MemoryAccounts,
+    MemoryAuditTrail,
+    MemoryLimits,
+    MemorySessions,
+)
 from gas.adapters.sql_accounts import SqlAccounts
-from gas.adapters.sql_engine import METADATA, make_engine
+from gas.adapters.sql_audit import SqlAuditTrail
+from gas.adapters.sql_engine import make_engine
+from gas.adapters.sql_limits import SqlLimits
 from gas.adapters.sql_sessions import SqlSessions
-from gas.ports import Accounts, Sessions
+from gas.ports import Accounts, AuditTrail, Limits, Sessions
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 IDLE, AGE = timedelta(hours=12), timedelta(days=7)
@@ -30,6 +38,8 @@ class PeopleWorld:
     clock: MemoryClock
     accounts: Accounts
     sessions: Sessions
+    audit: AuditTrail
+    limits: Limits
 
 
 def _sql(engine: Engine) -> PeopleWorld:
@@ -38,7 +48,15 @@ def _sql(engine: Engine) -> PeopleWorld:
         clock=clock,
         accounts=SqlAccounts(engine, clock),
         sessions=SqlSessions(engine, clock, idle=IDLE, age=AGE),
+        audit=SqlAuditTrail(engine),
+        limits=SqlLimits(engine, clock),
     )
+
+
+def _empty(engine: Engine) -> None:
+    # TRUNCATE passes by the triggers that keep the audit trail.
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE accounts, sessions, audit, limits"))
 
 
 @contextmanager
@@ -90,8 +108,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         made = make_engine(f"sqlite:///{tmp_path}/accounts/accounts.db")
     else:
         made = make_engine(request.getfixturevalue("postgres_url"))
-        with made.begin() as connection:
-            connection.execute(text("TRUNCATE accounts, sessions"))
+        _empty(made)
     yield made
     made.dispose()
 
@@ -102,16 +119,17 @@ def people(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PeopleWor
         clock = MemoryClock()
         yield PeopleWorld(
             clock=clock,
-            accounts=MemoryAccounts(clock),
-            sessions=MemorySessions(clock, idle=IDLE, age=AGE),
+            sessions=(sessions := MemorySessions(clock, idle=IDLE, age=AGE)),
+            accounts=MemoryAccounts(clock, sessions),
+            audit=MemoryAuditTrail(),
+            limits=MemoryLimits(clock),
         )
         return
     url = f"sqlite:///{tmp_path}/accounts.db"
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_url")
     made = make_engine(url)
-    with made.begin() as connection:
-        for table in reversed(METADATA.sorted_tables):
-            connection.execute(table.delete())
+    if request.param == "postgres":
+        _empty(made)
     yield _sql(made)
     made.dispose()

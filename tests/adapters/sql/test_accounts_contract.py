@@ -111,3 +111,53 @@ def test_a_changed_plan_is_unsettled_until_that_very_change_is_settled(
     assert people.accounts.get("ada").plan_changed_at is None
     people.clock.advance(MOMENT)
     assert not people.accounts.unsettled(people.clock.now())
+
+
+def test_consent_is_remembered_with_its_moment_and_version(people: PeopleWorld) -> None:
+    assert _login(people).consented_at is None
+    people.clock.advance(MOMENT)
+    account = people.accounts.consent("ada", "2026-11")
+    assert (account.terms_version, account.consented_at) == ("2026-11", people.clock.now())
+    assert _login(people).terms_version == "2026-11"
+    with pytest.raises(NotFoundError):
+        people.accounts.consent("nobody", "2026-11")
+
+
+def test_an_account_is_being_erased_from_the_first_moment_on(people: PeopleWorld) -> None:
+    _login(people)
+    _login(people, "bob", "bob@example.org")
+    began = people.clock.now()
+    people.accounts.start_erasing("ada")
+    people.clock.advance(MOMENT)
+    people.accounts.start_erasing("bob")
+    assert people.accounts.start_erasing("ada").erasing_at == began
+    assert [account.user_id for account in people.accounts.erasing()] == ["ada", "bob"]
+
+
+def test_a_deleted_account_takes_its_sessions_along(people: PeopleWorld) -> None:
+    _login(people)
+    session = people.sessions.start("ada", {})
+    people.accounts.delete("ada")
+    people.accounts.delete("ada")
+    with pytest.raises(NotFoundError):
+        people.accounts.get("ada")
+    with pytest.raises(NotFoundError):
+        people.sessions.get(session.session_id)
+
+
+def test_accounts_are_counted_by_tier(people: PeopleWorld) -> None:
+    assert people.accounts.count() == {Tier.FREE: 0, Tier.PREMIUM: 0}
+    _login(people)
+    _login(people, "bob", "bob@example.org")
+    people.accounts.set_tier("bob", Tier.PREMIUM)
+    assert people.accounts.count() == {Tier.FREE: 1, Tier.PREMIUM: 1}
+
+
+def test_an_account_is_unused_since_its_last_login(people: PeopleWorld) -> None:
+    _login(people)
+    _login(people, "bob", "bob@example.org")
+    people.clock.advance(MOMENT)
+    _login(people, "bob", "bob@example.org")
+    assert [each.user_id for each in people.accounts.unused(people.clock.now())] == ["ada"]
+    people.accounts.start_erasing("ada")
+    assert people.accounts.unused(people.clock.now()) == []

@@ -61,3 +61,37 @@ def test_an_idle_session_ends(people: PeopleWorld) -> None:
     people.clock.advance(IDLE + SECOND)
     with pytest.raises(NotFoundError):
         people.sessions.get(session.session_id)
+
+
+def test_a_person_sees_their_live_sessions_and_no_others(people: PeopleWorld) -> None:
+    idle = people.sessions.start("ada", {}, client="old browser")
+    people.clock.advance(IDLE - SECOND)
+    first = people.sessions.start("ada", {"auth": "token"}, client="Firefox")
+    people.clock.advance(2 * SECOND)
+    second = people.sessions.start("ada", {}, client="x" * 500)
+    people.sessions.start("bob", {}, client="bob's")
+    found = people.sessions.of_user("ada")
+    assert [each.handle for each in found] == [
+        people.sessions.handle_of(second.session_id),
+        people.sessions.handle_of(first.session_id),
+    ]
+    assert (found[1].client, found[1].tokens) == ("Firefox", {"auth": "token"})
+    assert idle.session_id not in repr(found)
+    assert first.session_id not in repr(found)
+
+
+def test_a_person_ends_one_of_their_sessions_and_nobody_elses(people: PeopleWorld) -> None:
+    mine, other = people.sessions.start("ada", {}), people.sessions.start("bob", {})
+    for user_id, session in (("bob", mine), ("ada", other)):
+        with pytest.raises(NotFoundError):
+            people.sessions.revoke(user_id, people.sessions.handle_of(session.session_id))
+    people.sessions.revoke("ada", people.sessions.handle_of(mine.session_id))
+    with pytest.raises(NotFoundError):
+        people.sessions.get(mine.session_id)
+    assert people.sessions.get(other.session_id).user_id == "bob"
+
+
+def test_the_handle_of_a_session_opens_nothing(people: PeopleWorld) -> None:
+    session = people.sessions.start("ada", {})
+    with pytest.raises(NotFoundError):
+        people.sessions.get(people.sessions.handle_of(session.session_id))

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, select, text
 
-from gas.adapters.memory import MemoryClock
+from gas.adapters.memory_clock import MemoryClock
 from gas.adapters.sql_accounts import SqlAccounts
-from gas.adapters.sql_engine import ACCOUNTS, SESSIONS, make_engine
+from gas.adapters.sql_engine import make_engine
 from gas.adapters.sql_sessions import SqlSessions
+from gas.adapters.sql_tables import ACCOUNTS, METADATA, SESSIONS
 from gas.domain.errors import ConfigurationError, OutageError
+
+TABLES = {*METADATA.tables, "alembic_version"}
 
 
 def _start(url: str) -> None:
@@ -32,16 +35,17 @@ def _start_many(url: str) -> list[int | None]:
 def test_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/accounts.db"
     assert _start_many(url) == [0, 0, 0, 0]
-    assert set(inspect(create_engine(url)).get_table_names()) == {"accounts", "sessions"}
+    assert set(inspect(create_engine(url)).get_table_names()) == TABLES
 
 
 @pytest.mark.debian
 def test_processes_that_start_at_once_make_one_schema_in_postgresql(postgres_url: str) -> None:
     engine = make_engine(postgres_url)
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE sessions, accounts"))
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
     assert _start_many(postgres_url) == [0, 0, 0, 0]
-    assert set(inspect(engine).get_table_names()) == {"accounts", "sessions"}
+    assert set(inspect(engine).get_table_names()) == TABLES
     engine.dispose()
 
 

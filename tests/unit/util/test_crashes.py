@@ -147,7 +147,8 @@ def walk(service: Service, fuse: Fuse, status: Status) -> None:
     annotate, notify, sweeper = daemons(service)
     for _ in range(12):
         service.pass_time(70)
-        sweeper.sweep()
+        with suppress(CrashError):
+            sweeper.sweep()
         while annotate() or notify():
             pass
     service.pass_time(timedelta(days=2).total_seconds())

@@ -79,6 +79,8 @@ def outside(world: MemoryWorld) -> Outside:
         payments=world.payments,
         accounts=world.accounts,
         sessions=world.sessions,
+        audit=world.audit,
+        limits=world.limits,
         mailer=world.mailer,
         inbox=world.inbox,
         dead_inbox=world.dead_inbox,

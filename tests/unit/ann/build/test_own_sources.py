@@ -258,3 +258,23 @@ def test_the_catalogue_itself_is_understood_and_polite() -> None:
 def test_a_missing_catalogue_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match=r"no\.toml: cannot be read"):
         read_catalogue(tmp_path / "no.toml")
+
+
+def test_the_worked_example_of_the_documentation_works(
+    tmp_path: Path, root: Path, ask: Ask
+) -> None:
+    text = (Path(__file__).parents[4] / "docs" / "reference-data.md").read_text()
+    toml = text.split("```toml\n")[1].split("```")[0]
+    vcf = (
+        '##INFO=<ID=AF,Number=A,Type=Float,Description="x">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n1\t100\tlocal3\tA\tG\t.\t.\tAF=0.12345\n"
+    )
+    catalogue = own(
+        tmp_path, toml, classified__tsv="Chrom\tPos\tRef\tAlt\tClass\n1\t100\tA\tG\t5\n"
+    )
+    (tmp_path / "panel.bed.gz").write_bytes(gzip.compress(b"1\t50\t150\ttarget\n"))
+    (tmp_path / "cohort.vcf.gz").write_bytes(gzip.compress(vcf.encode()))
+    assert build(root, catalogue, "panel,cohort,lab") == 0
+    found = ask(root, "GRCh38", "1 100 A G")
+    assert found["ID"] == "local3"
+    assert (found["panel"], found["COHORT_AF"], found["LAB_CLASS"]) == ("target", "0.123", "5")

@@ -12,7 +12,14 @@ from ann.anntools.consequence.effect import REALIGNED, annotate_allele
 from ann.anntools.consequence.so import SEVERITY
 from ann.anntools.consequence.transcript import Transcript
 from tests.unit.ann.consequence.hgvs_reader import agrees, altered_contig, genomic_numbers
-from tests.unit.ann.consequence.worlds import World, mirrored, random_allele, random_world, seeded
+from tests.unit.ann.consequence.worlds import (
+    World,
+    mirrored,
+    odd_transcripts,
+    random_allele,
+    random_world,
+    seeded,
+)
 
 SYMBOLIC = (b"<DEL>", b"<DUP>", b"<DUP:TANDEM>", b"<INV>", b"<INS:ME:ALU>", b"<CNV>", b"<*>")
 ODD = (b"*", b".", b"A[2:100[", b"]1:5]T", b"<>", b"", b"N", b"ACGNNT", b"R")
@@ -33,13 +40,31 @@ alts = st.one_of(st.sampled_from(SYMBOLIC + ODD), st.binary(max_size=12))
 def test_no_allele_however_odd_is_too_much(
     *, seed: int, letters: bytes, pos: int, ref: bytes, alt: bytes, end: int | None, known: bool
 ) -> None:
-    world = random_world(seeded(seed), 2, code=1 + seed % 2, letters=letters)
-    for transcript in world.transcripts:
+    rng = seeded(seed)
+    world = random_world(rng, 2, code=1 + seed % 2, letters=letters)
+    for transcript in (*world.transcripts, *odd_transcripts(rng, world.sequence)):
         effect = annotate_allele(transcript, pos, ref, alt, world.genome if known else None, end)
         assert list(effect.terms) == sorted(set(effect.terms), key=SEVERITY.__getitem__)
         text = ann_text(alt.decode("latin-1"), effect)
         assert text.count("|") == len(FIELDS) - 1
         assert not set(text) & set("=;, \t\r\n")
+
+
+@given(seed=st.integers(0, 1_000_000), letters=st.sampled_from(LETTERS), known=st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_odd_transcripts_get_descriptions_that_hold(
+    *, seed: int, letters: bytes, known: bool
+) -> None:
+    rng = seeded(seed)
+    world = random_world(rng, 1, letters=letters)
+    for transcript in odd_transcripts(rng, world.sequence):
+        for _ in range(6):
+            at = rng.randrange(max(0, transcript.start - 2), transcript.end + 2)
+            pos, ref, alt = random_allele(rng, world.sequence, at)
+            effect = annotate_allele(transcript, pos, ref, alt, world.genome if known else None)
+            if effect.hgvs_c:
+                altered = altered_contig(world, transcript, effect.hgvs_c)
+                assert altered == vcf_applied(world.sequence, pos, ref, alt), effect.hgvs_c
 
 
 @given(seed=st.integers(0, 100_000), letters=st.sampled_from(LETTERS), known=st.booleans())

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 from ann.anntools.consequence.so import ACCESSION, IMPACT, Impact, Term, by_severity, impact_of
 
 
@@ -34,3 +37,9 @@ def test_terms_are_given_once_with_the_worst_first() -> None:
     terms = by_severity([Term.INTRON, Term.SPLICE_DONOR, Term.INTRON])
     assert terms == (Term.SPLICE_DONOR, Term.INTRON)
     assert impact_of(terms) is Impact.HIGH
+
+
+def test_the_page_of_terms_says_what_the_code_says() -> None:
+    page = Path(__file__).parents[4] / "docs" / "consequences.md"
+    rows = re.findall(r"^\| `(\w+)` \| (SO:\d+) \| (\w+) \|", page.read_text(), re.MULTILINE)
+    assert rows == [(str(term), ACCESSION[term], str(IMPACT[term])) for term in Term]

@@ -183,6 +183,38 @@ def random_world(
     return World(contig, sequence, tuple(with_sequence(sequence, t) for t in transcripts))
 
 
+def odd_transcripts(rng: random.Random, sequence: bytes) -> list[Transcript]:
+    """Models at the edge of what holds together: exons and introns of a base or none, every phase,
+    open ends, coding sequence from the first base or to the last, sequence known, partly or not."""
+    at = rng.randint(1, 40)
+    exons = []
+    for _ in range(rng.randint(1, 6)):
+        size = rng.choice((1, 2, 3, 5, 30))
+        exons.append((at, at + size))
+        at += size + rng.choice((0, 1, 2, 3, 7, 20))
+    inside = [g for start, end in exons for g in range(start, end)]
+    low, high = sorted((rng.choice(inside), rng.choice(inside)))
+    made = Transcript(
+        transcript_id="ODD",
+        gene_id="G",
+        gene_name="ODD",
+        biotype="protein_coding",
+        contig="1",
+        strand=rng.choice((1, -1)),
+        exons=tuple(exons),
+        cds=(low, high + 1),
+        cds_phase=rng.randint(0, 2),
+        genetic_code=rng.choice((1, 2)),
+        cds_start_nf=rng.random() < 0.5,
+        cds_end_nf=rng.random() < 0.5,
+    )
+    known = with_sequence(sequence, made)
+    assert known.sequence is not None
+    model = known.model
+    coding = known.sequence[model.coding_start : model.coding_end]
+    return [made, known, replace(made, cds_sequence=coding), replace(known, cds=None)]
+
+
 def _random_gene(
     rng: random.Random, number: int, code: int, contig: str, letters: bytes
 ) -> tuple[bytes, Transcript]:

@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 
 from ann.anntools.assembly.contigs import LENGTHS
+from ann.anntools.build.bundled import ensure
 from ann.anntools.bundled import load
 from ann.anntools.consequence.transcript import Transcript
+from ann.anntools.engine import annotate
 from ann.anntools.example import EXAMPLE, Note, notes
 from ann.anntools.example.command import main
 
@@ -134,3 +136,45 @@ def test_the_command_writes_the_example_and_overwrites_nothing(
     target.write_text("mine")
     assert main(["-o", str(target)]) == 2
     assert target.read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[list[str], dict[str, str]]]:
+    """Fields and INFO of each record of the annotated example."""
+    folder = tmp_path_factory.mktemp("example")
+    ensure(folder / "reference", "GRCh38")
+    out = folder / "example.annot.vcf"
+    summary = annotate(EXAMPLE, out, reference=folder / "reference", tables=False)
+    assert (summary.assembly, summary.rejected) == ("GRCh38", 0)
+    rows = [line.split("\t") for line in out.read_text().splitlines() if not line.startswith("#")]
+    return [(row, dict(part.partition("=")[::2] for part in row[7].split(";"))) for row in rows]
+
+
+def test_annotating_the_example_gives_the_documented_values(
+    annotated: list[tuple[list[str], dict[str, str]]],
+) -> None:
+    known = {(note.contig, note.pos, note.ref, note.alt): note for note in notes()}
+    for row, info in annotated:
+        alts = row[4].split(",")
+        found = [known[row[0], int(row[1]), row[3], alt] for alt in alts]
+        for note in found:
+            assert note.rs is None or f"rs{note.rs}" in row[2].split(";")
+            if note.gene:
+                assert note.gene in info["GENE"].split(",")
+            if note.contig == "MT" and note.protein:
+                assert any(
+                    part.split("|")[0] == note.alt
+                    and part.split("|")[3] == note.gene
+                    and part.split("|")[10] == note.protein
+                    for part in info["ANN"].split(",")
+                )
+        significances = [note.significance or "." for note in found]
+        assert info.get("CLNSIG", ",".join("." for _ in alts)) == ",".join(significances)
+
+
+def test_nothing_nuclear_is_guessed_without_a_sequence(
+    annotated: list[tuple[list[str], dict[str, str]]],
+) -> None:
+    for row, info in annotated:
+        if row[0] != "MT":
+            assert "|p." not in info.get("ANN", "")
