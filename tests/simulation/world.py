@@ -90,8 +90,6 @@ class World:
             sessions=MemorySessions(self.clock),
             archives=self.archives,
             payments=self.payments,
-            audit=self.audit,
-            limits=self.limits,
             mailer=door("mailer", self.mailer),  # type: ignore[arg-type]  # as above
             inbox=lambda queue: QueueDoor(self, process, self.inboxes[queue], poll),  # type: ignore[arg-type, return-value]  # as above
             dead_inbox=lambda queue: DeadDoor(self, process, self.dead_inboxes[queue], poll),  # type: ignore[arg-type, return-value]  # as above
