@@ -47,6 +47,10 @@ test: $(VENV)/.dev ## the tests every change must pass (under 5 minutes)
 test-full: $(VENV)/.dev ## the long ones: journeys in a browser, chaos, oracles, every VCF of GAS_TEST_DATA
 	$(BIN)/pytest -m full -n 2 --dist loadscope $(TESTS)
 
+.PHONY: chaos
+chaos: $(VENV)/.dev ## 200 jobs on an emulator and 1,000 embedded while processes are killed and stopped
+	$(BIN)/python -m tests.chaos $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: $(VENV)/.dev ## measure, print a table, write .bench/results.json (ONLY=prefix narrows)
 	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))

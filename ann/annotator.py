@@ -42,7 +42,7 @@ from gas.domain.errors import (
     StaleJobError,
     TemporaryError,
 )
-from gas.domain.failures import gave_up
+from gas.domain.failures import REASONS, gave_up
 from gas.domain.job import Failure, Fault, Job, Outcome
 from gas.domain.message import Kind, Message, Queue
 from gas.patience import Patience
@@ -125,7 +125,8 @@ class Annotator:
         except NotFoundError:
             return Failure(
                 code="no-account",
-                text="The account this job belongs to no longer exists.",
+                text=REASONS["no-account"].text,
+                hint=REASONS["no-account"].hint,
                 fault=Fault.INPUT,
             )
         limit = self.settings.plan.input_limit(tier)
@@ -241,6 +242,8 @@ class Annotator:
 
     def _hand_back(self, run: Run) -> None:
         """End the lease at once; where that fails it ends by itself."""
+        # A beat after the end of the lease would hold the job for one lease more.
+        run.heartbeat.stop()
         try:
             job = self.jobs.get(run.job.job_id)
             self.jobs.move(job, job.hand_back(self.clock.now(), run.job.attempt))

@@ -56,6 +56,10 @@ class Heartbeat:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Beat no more; a beat that is on its way is waited for."""
         self._over.set()
         if self._thread is not None:
             self._thread.join()
@@ -86,5 +90,10 @@ class Heartbeat:
 
     def _go_on(self) -> None:
         with context(job_id=self._job.job_id, attempt=self._job.attempt):
-            while not self.lost and not self._over.wait(self._every.total_seconds()):
-                self.beat()
+            try:
+                while not self.lost and not self._over.wait(self._every.total_seconds()):
+                    self.beat()
+            except Exception:
+                # Without a heartbeat the run would go on after its lease: better to stop it now.
+                log.exception("the heartbeat has failed")
+                self._lose("the heartbeat has failed")

@@ -39,6 +39,7 @@ from gas.domain.errors import (
     OutageError,
     TemporaryError,
 )
+from gas.domain.failures import reason_of
 from gas.domain.job import Failure, Fault, Job, ObjectKind, Outcome, Progress, StoredObject
 from gas.patience import Patience
 from gas.ports import Clock, Files, Jobs, ObjectInfo
@@ -55,6 +56,13 @@ MEMORY_TRIES = 2
 
 FAULT_TRIES = 2
 """Runs after which a fault that the same input is likely to meet again is final."""
+
+
+ENGINE_CODES: dict[type[Exception], str] = {
+    HungError: "engine-hung",
+    CrashedError: "engine-crashed",
+}
+"""What the failure of an engine is called that met the same end twice."""
 
 
 class RetryError(TemporaryError):
@@ -145,13 +153,14 @@ class Run:
             summary = self._engine_summary()
             files = collect(self.folder / "out", self.job, summary)
         except InputRefusedError as error:
+            reason = reason_of(error.code, Fault.INPUT)
             return self.with_log(
                 Failure(
                     code=error.code,
                     text=error.message,
-                    hint=error.hint,
+                    hint=error.hint or reason.hint,
                     line=error.line,
-                    fault=Fault.INPUT,
+                    fault=reason.fault,
                 )
             )
         except OutOfMemoryError:
@@ -232,13 +241,9 @@ class Run:
         log.error("the engine failed", extra={"reason": str(error), "run": self.job.attempt})
         if self.job.attempt < min(FAULT_TRIES, self.settings.max_attempts):
             raise RetryError(str(error)) from error
-        codes: dict[type[Exception], str] = {
-            HungError: "engine-hung",
-            CrashedError: "engine-crashed",
-        }
         return self.with_log(
             Failure(
-                code=codes.get(type(error), "result-incomplete"),
+                code=ENGINE_CODES.get(type(error), "result-incomplete"),
                 text="The annotation engine failed on this file; the fault is ours.",
                 hint="The operators can see the failure. Please submit the job again later.",
                 fault=Fault.SERVICE,

@@ -234,6 +234,9 @@ class Settings:
     slots: int = _setting("GAS_ANNOTATOR_SLOTS", positive, "2")
     """Jobs one annotator runs side by side."""
 
+    user_jobs: int = _setting("GAS_USER_JOBS", positive, "1000")
+    """Jobs of one user that may wait or run at a time."""
+
     sweep_every: timedelta = _setting("GAS_SWEEP_SECONDS", seconds, "30")
 
     archive_store: ArchiveKind = _setting("GAS_ARCHIVE_STORE", ArchiveKind, "s3")

@@ -159,7 +159,8 @@ class Sweeper:
     def remove_expired_uploads(self) -> None:
         """Remove files that were uploaded and never submitted."""
         for upload in self.uploads.expired(self.clock.now() - UPLOAD_GRACE):
-            if self._now(upload.upload_id) is None:
+            job = self._now(names.job_id_of(upload.key))
+            if job is None or job.input.key != upload.key:
                 self.inputs.delete(upload.key)
                 log.info("an upload nobody submitted was removed")
             self.uploads.remove(upload.upload_id)

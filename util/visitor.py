@@ -103,6 +103,12 @@ class Visitor:
             raise VisitError("the log page shows no log")
         return html.unescape(found[1])
 
+    def delete(self, job_id: str) -> None:
+        """Press the button that deletes the job with everything of it."""
+        token = self._headers()["X-CSRFToken"]
+        address = f"{self.url}/annotations/{job_id}/delete"
+        _checked(self.http.post(address, data={"csrf_token": token}, timeout=SECONDS))
+
     def change_plan(self, to: str) -> None:
         """Press the button of the plan page: `upgrade` or `downgrade`."""
         token = self._headers()["X-CSRFToken"]

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 BY_USER = "by-user"
 UNFINISHED = "unfinished"
+UNFINISHED_OF_USER = "unfinished-of-user"
 WATCHED = "watched"
 
 BATCH = 100
@@ -150,6 +151,18 @@ class DynamoDBJobs:
             {":one": {"S": ONE_PARTITION}, ":before": {"N": str(number_of(before))}},
         )
         return (job for job in jobs if job.look_at is not None and job.look_at < before)
+
+    def count_unfinished(self, user_id: str, *, most: int) -> int:
+        with translated():
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName=UNFINISHED_OF_USER,
+                KeyConditionExpression="unfinished_user = :user",
+                ExpressionAttributeValues={":user": {"S": user_id}},
+                Select="COUNT",
+                Limit=most,
+            )
+        return answer["Count"]
 
     def delete(self, job: Job) -> None:
         stale = StaleJobError(f"job {job.job_id} has moved on")

@@ -106,7 +106,7 @@ def _database(home: Path) -> Database:
         schema=(
             embedded_jobs.SCHEMA + embedded_queues.SCHEMA,
             embedded_objects.SCHEMA,
-            embedded_queues.FAIR_SCHEMA,
+            embedded_queues.FAIR_SCHEMA + embedded_jobs.UNFINISHED_SCHEMA,
             embedded_jobs.WATCH + embedded_archive.SCHEMA,
         ),
     )

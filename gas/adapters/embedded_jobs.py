@@ -61,6 +61,10 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_by_age ON uploads (expires_at);
 """
 
+UNFINISHED_SCHEMA = """
+CREATE INDEX jobs_unfinished_of_user ON jobs (user_id) WHERE status IN ('PENDING', 'RUNNING');
+"""
+
 WATCH = """
 ALTER TABLE jobs ADD COLUMN look_at INTEGER;
 UPDATE jobs SET look_at = submitted_at WHERE status = 'COMPLETED';
@@ -177,6 +181,15 @@ class EmbeddedJobs:
                 submitted_at, job_id = micros(job.submitted_at), job.job_id
             if len(rows) < BATCH:
                 return
+
+    def count_unfinished(self, user_id: str, *, most: int) -> int:
+        rows = self._database.rows(
+            "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE user_id = ?"
+            " AND status IN ('PENDING', 'RUNNING') LIMIT ?)",
+            user_id,
+            most,
+        )
+        return int(rows[0][0])
 
     def to_look_at(self, before: datetime) -> Iterator[Job]:
         look_at, job_id = -(2**62), ""

@@ -100,6 +100,10 @@ class MemoryJobs:
         rows = [job for job in self.rows.values() if not job.is_terminal]
         return iter(sorted(rows, key=lambda job: (job.submitted_at, job.job_id)))
 
+    def count_unfinished(self, user_id: str, *, most: int) -> int:
+        mine = [job for job in self.unfinished() if job.user_id == user_id]
+        return min(len(mine), most)
+
     def to_look_at(self, before: datetime) -> Iterator[Job]:
         rows = [
             (job.look_at, job.job_id, job)
@@ -323,10 +327,13 @@ class MemoryFiles:
         return stored.info
 
     def download(self, info: ObjectInfo, to: Path) -> None:
-        stored = self._get(info.key)
-        if stored.info.version_id != info.version_id or stored.info.etag != info.etag:
-            raise ObjectChangedError(f"object {info.key} is not the one that was submitted")
-        to.write_bytes(stored.body)
+        to.write_bytes(self._frozen(info).body)
+
+    def copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
+        stored = self._frozen(info)
+        return self.put(
+            key, stored.body, content_type=stored.content_type, file_name=stored.file_name
+        )
 
     def upload(self, source: Path, key: str, *, content_type: str, file_name: str) -> ObjectInfo:
         return self.put(key, source.read_bytes(), content_type=content_type, file_name=file_name)
@@ -344,6 +351,12 @@ class MemoryFiles:
     def keys(self, prefix: str) -> Iterator[ObjectInfo]:
         rows = sorted(self.objects.items())
         return iter([stored.info for key, stored in rows if key.startswith(prefix)])
+
+    def _frozen(self, info: ObjectInfo) -> _Object:
+        stored = self._get(info.key)
+        if stored.info.version_id != info.version_id or stored.info.etag != info.etag:
+            raise ObjectChangedError(f"object {info.key} is not the one that was submitted")
+        return stored
 
     def _get(self, key: str) -> _Object:
         try:

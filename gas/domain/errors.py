@@ -105,5 +105,9 @@ class TooLargeError(RefusedError):
     """The input is larger than the owner's plan allows."""
 
 
+class QuotaError(RefusedError):
+    """The owner has as much of something as one person may have at a time."""
+
+
 class ForbiddenError(RefusedError):
     """The owner's plan, or the state of the result, does not allow it."""

@@ -57,10 +57,13 @@ path = "t{0}.bed.gz"
 title = "T{0}"
 """
 _PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 from ann.anntools.cli import main
 code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# Not ru_maxrss: that counts what the parent held when it started this process.
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")))
 sys.exit(code)
 """
 _WARM = """

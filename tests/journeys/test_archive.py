@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from gas.domain.errors import ObjectNotFoundError
 from gas.domain.job import Job, ObjectKind, RetrievalTier, Storage
 from gas.domain.message import Queue
 from tests.support.deployment import EXAMPLE, Deployment, deployment
@@ -118,7 +119,17 @@ def test_a_result_goes_to_the_archive_and_back_with_its_owners_plan(service: Dep
     eventually(service, lambda: service.job(job_id).look_at is None)
     assert not any(stored.archive_id for stored in service.job(job_id).objects)
     assert not any(service.outside.dead_inbox(queue).depth() for queue in Queue)
+
     ada.change_plan("downgrade")
+    archived = until(service, job_id, Storage.ARCHIVED)
+    ada.delete(job_id)
+    assert not [key for key in service.result_keys() if job_id in key]
+    with pytest.raises(ObjectNotFoundError):
+        service.outside.inputs.head(archived.input.key)
+    for stored in archived.annotated:
+        with pytest.raises(ObjectNotFoundError):
+            service.outside.archives.start_retrieval(stored, RetrievalTier.STANDARD)
+    assert ada.http.get(f"{ada.url}/annotations/{job_id}", timeout=60).status_code == 404
 
 
 def mailed(service: Deployment, job_id: str, words: str) -> bool:

@@ -1,4 +1,4 @@
-"""A real annotator kills itself with SIGKILL at each of its effects; the next one makes it whole."""
+"""A real annotator kills itself with SIGKILL at an effect; the next one makes it whole."""
 
 import signal
 

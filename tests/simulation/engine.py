@@ -89,7 +89,8 @@ class SimulatedEngine:
         if text.startswith(POISON):
             raise CrashedError("the engine fell over the file")
         if rng.random() < self._faults().engine:
-            raise rng.choice(TROUBLES)()
+            trouble = rng.choice(TROUBLES)
+            raise trouble
         files = files_of(text)
         for name, body in files.items():
             task.output.with_name(name).write_bytes(body)

@@ -59,7 +59,7 @@ MOST = {
 
 
 def drawn(rng: Random) -> Faults:
-    """A history's own mixture: two thirds of the kinds, each between a tenth and all of its most."""
+    """A mixture: two thirds of the kinds, each between a tenth and all of its most."""
     return Faults(
         **{
             kind.name: MOST[kind.name] * 10 ** -rng.random() if rng.random() < 0.67 else 0.0

@@ -39,7 +39,7 @@ SETTINGS = settings(GAS_JOB_SECONDS=str(JOB_LIMIT), GAS_SWEEP_SECONDS="30")
 EXAMPLE = b"##fileformat=VCFv4.2\nexample"
 
 
-MEMORY = next((path for path in ("/dev/shm",) if Path(path).is_dir()), None)
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the folder has a fresh name
 """Where folders cost least; None for the usual place."""
 
 
@@ -136,7 +136,12 @@ def chance_of(rng: Random, parts: Parts) -> Iterator[None]:
     def uuid4() -> UUID:
         return UUID(int=rng.getrandbits(128), version=4)
 
-    patches = {"secrets.token_hex": token_hex, "web.annotate.submit.uuid4": uuid4, **parts.patches}
+    patches = {
+        "secrets.token_hex": token_hex,
+        "web.annotate.submit.uuid4": uuid4,
+        "web.annotate.rerun.uuid4": uuid4,
+        **parts.patches,
+    }
     managers = [patch(name, replacement) for name, replacement in patches.items()]
     for manager in managers:
         manager.start()
@@ -286,19 +291,19 @@ class History:
         world.inboxes[rng.choice((Queue.ANNOTATE, Queue.NOTIFY))].put(rng.choice(bodies))
 
     def _watch(self) -> None:
-        """Wait for rest; meanwhile the operator sends dead mails again."""
+        """Wait for rest; meanwhile the operator sends dead mails again, and drops forged ones."""
         world = self.world
+        dead = world.dead_inboxes[Queue.NOTIFY]
         while True:
             world.scheduler.sleep(10 * SECOND)
-            if len(self.people) == self.deeds.over and invariants.is_quiet(world):
-                world.scheduler.sleep(150 * SECOND)  # Runs that lost their job stop meanwhile.
-                if all(process.is_alive for process in self.processes):
-                    break
-            dead = world.dead_inboxes[Queue.NOTIFY]
             letters, dead.waiting = dead.waiting, []
             for letter in letters:
                 if '"eve"' not in letter.body and "job." in letter.body:
                     world.inboxes[Queue.NOTIFY].put(letter.body)
+            if len(self.people) == self.deeds.over and invariants.is_quiet(world):
+                world.scheduler.sleep(150 * SECOND)  # Runs that lost their job stop meanwhile.
+                if all(process.is_alive for process in self.processes):
+                    break
         invariants.check_scratch(world)
         self._is_over = True
 

@@ -3,7 +3,6 @@
 import hashlib
 from datetime import timedelta
 
-from gas.domain import names
 from gas.domain.account import Tier
 from gas.domain.job import Job, ObjectKind, Status
 from gas.domain.message import Queue
@@ -30,7 +29,7 @@ EVENTS = {Status.COMPLETED: "completed", Status.FAILED: "failed"}
 def check_jobs(world: World, deeds: Deeds) -> None:
     """I1: every accepted job is there, over, and ended as it had to."""
     added = {write.job_id for write in world.jobs.writes}
-    for job_id in added | deeds.accepted:
+    for job_id in (added | deeds.accepted) - world.deleted:
         world.checked["I1"] += 1
         job = world.jobs.rows.get(job_id)
         if job is None:
@@ -78,43 +77,52 @@ def check_results(world: World) -> None:
     recorded: set[str] = set()
     for job in world.jobs.rows.values():
         recorded |= job.keys
-        world.checked["I4"] += 1
-        for stored in job.objects:
-            held = world.results.objects.get(stored.key)
-            if held is None:
-                world.violated("I4", f"{stored.key} is recorded and not there")
-            elif hashlib.sha256(held.body).hexdigest() != stored.sha256:
-                world.violated("I2", f"{stored.key} holds other bytes than were recorded")
-            if f"{job.job_id}~{job.attempt}~" not in stored.key:
-                world.violated("I2", f"{stored.key} is not of attempt {job.attempt}")
-        if job.outcome is None:
-            continue
-        world.checked["I2"] += 1
-        text = world.inputs.versions[job.input.version_id or ""]
-        for kind, name in SAME_BYTES.items():
-            told = job.object_of(kind)
-            if told is None or told.sha256 != hashlib.sha256(files_of(text)[name]).hexdigest():
-                world.violated("I2", f"{job.job_id}: {kind} is not what its input makes")
+        if job.job_id not in world.deleted:  # Else its erasure was begun and not asked for again.
+            _check_objects(world, job)
     for key in set(world.results.objects) - recorded:
         world.violated("I2", f"{key} is left over")
 
 
+def _check_objects(world: World, job: Job) -> None:
+    world.checked["I4"] += 1
+    for stored in job.objects:
+        held = world.results.objects.get(stored.key)
+        if held is None:
+            world.violated("I4", f"{stored.key} is recorded and not there")
+        elif hashlib.sha256(held.body).hexdigest() != stored.sha256:
+            world.violated("I2", f"{stored.key} holds other bytes than were recorded")
+        if f"{job.job_id}~{job.attempt}~" not in stored.key:
+            world.violated("I2", f"{stored.key} is not of attempt {job.attempt}")
+    if job.outcome is None:
+        return
+    world.checked["I2"] += 1
+    text = world.inputs.versions[job.input.version_id or ""]
+    for kind, name in SAME_BYTES.items():
+        told = job.object_of(kind)
+        if told is None or told.sha256 != hashlib.sha256(files_of(text)[name]).hexdigest():
+            world.violated("I2", f"{job.job_id}: {kind} is not what its input makes")
+
+
 def check_inputs(world: World) -> None:
     """I4 from the other side: no input that neither a job nor an upload knows is kept for ever."""
+    wanted = {job.input.key for job in world.jobs.rows.values()}
     for key in world.inputs.objects:
-        if names.job_id_of(key) not in world.jobs.rows:
+        if key not in wanted:
             world.violated("I4", f"{key} is left over")
 
 
 def check_mails(world: World) -> None:
     """I3: one mail an event, and a second only where the first one's answer did not come."""
     sendings: dict[str, list[Sending]] = {}
+    owners = {write.job_id: write.job.user_id for write in world.jobs.writes if write.job}
     for sending in world.mailer.sent:
         sendings.setdefault(sending.mail.mail_id, []).append(sending)
-        owner = world.accounts.get(world.jobs.rows[sending.mail.mail_id.partition(".")[0]].user_id)
+        owner = world.accounts.get(owners[sending.mail.mail_id.partition(".")[0]])
         if sending.mail.to != owner.email:
             world.violated("I9", f"{sending.mail.mail_id} went to {sending.mail.to}")
     for job in world.jobs.rows.values():
+        if job.job_id in world.deleted:
+            continue
         event = EVENTS.get(job.status)
         sent = sendings.pop(f"{job.job_id}.{event}", [])
         if event is None:
@@ -126,6 +134,8 @@ def check_mails(world: World) -> None:
         if len(sent) > 1:
             _check_repeats(world, job, event, sent)
     for mail_id in sendings:
+        if mail_id.partition(".")[0] in world.deleted:
+            continue  # It was told of before it was removed.
         world.violated("I3", f"{mail_id} tells what is not so")
 
 
@@ -172,5 +182,6 @@ def is_quiet(world: World) -> bool:
     """Whether nothing is left to do."""
     if any(not job.is_terminal for job in world.jobs.rows.values()) or world.jobs.outbox:
         return False
-    inboxes = (world.inboxes[Queue.ANNOTATE], world.inboxes[Queue.NOTIFY])
+    dead_mails = world.dead_inboxes[Queue.NOTIFY]
+    inboxes = (world.inboxes[Queue.ANNOTATE], world.inboxes[Queue.NOTIFY], dead_mails)
     return not any(inbox.waiting for inbox in inboxes)

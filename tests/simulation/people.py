@@ -1,4 +1,4 @@
-"""The people: they upload, press twice, come back, change their minds and try what is not theirs."""
+"""The people: they upload, press twice, change their minds, and try what is not theirs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +15,13 @@ from gas.domain.errors import (
     StaleJobError,
 )
 from gas.domain.job import Job
+from gas.domain.upload import PendingUpload
+from gas.erase import Eraser
 from gas.wiring import Outside
 from tests.simulation.engine import BAD, POISON
 from tests.simulation.scheduler import SECOND, Process
 from tests.simulation.world import World
+from web.annotate.rerun import rerun
 from web.annotate.submit import Wish, permit_upload, submit_example, submit_upload
 
 T = TypeVar("T")
@@ -120,6 +123,10 @@ class Person:
         self._submit(upload.upload_id)
         for other in others:
             world.scheduler.join(other)
+        self._change_mind(upload)
+
+    def _change_mind(self, upload: PendingUpload) -> None:
+        rng, world = self.rng, self.world
         if rng.random() < 0.1:
             self.deeds.meddled.add(upload.upload_id)
             self._wait(0, 60)
@@ -136,6 +143,12 @@ class Person:
         if rng.random() < 0.1:
             self.deeds.changed_tier.add(self.user_id)
             world.accounts.set_tier(self.user_id, rng.choice(list(Tier)))
+        if rng.random() < 0.1:
+            self._wait(0, 300)
+            self._rerun(upload.upload_id)
+        if rng.random() < 0.1:
+            self._wait(0, 300)
+            self._delete(upload.upload_id)
         if rng.random() < 0.2:
             self._try_somebody_elses()
 
@@ -181,6 +194,39 @@ class Person:
         try:
             self._ask(cancel)
         except (NoAnswerError, IllegalMoveError, NotFoundError, StaleJobError):
+            return
+
+    def _rerun(self, job_id: str) -> None:
+        wish_id = f"{self.rng.getrandbits(64):x}"
+
+        def again(outside: Outside) -> Job:
+            account = outside.accounts.get(self.user_id)
+            job = outside.jobs.get(job_id)
+            return rerun(job, wish_id, account, settings=self.world.settings, outside=outside)
+
+        try:
+            job = self._ask(again)
+        except (NoAnswerError, PermanentError):
+            return
+        self._check_mine(job)
+        self.deeds.accepted.add(job.job_id)
+
+    def _delete(self, job_id: str) -> None:
+        self.world.deleted.add(job_id)
+
+        def erase(outside: Outside) -> None:
+            Eraser(
+                jobs=outside.jobs,
+                inputs=outside.inputs,
+                results=outside.results,
+                archives=outside.archives,
+                clock=outside.clock,
+                key_prefix=self.world.settings.key_prefix,
+            ).erase(outside.jobs.get(job_id))
+
+        try:
+            self._ask(erase)
+        except (NoAnswerError, NotFoundError):
             return
 
     def _look_at_list(self) -> None:

@@ -9,10 +9,10 @@ from ann.run import Run
 from gas.domain.errors import PermanentError, StaleJobError, TemporaryError
 from gas.domain.job import Failure, Job, Outcome
 from gas.domain.message import Message
-from gas.ports import Delivery, Inbox, Mail, ObjectInfo
+from gas.ports import Delivery, Inbox, ObjectInfo
 from gas.worker import Handler
 from tests.simulation.history import Parts
-from util.notify import Notifier
+from util.notify import Notifier, Turn
 from web.annotate.submit import submit_upload
 
 
@@ -96,14 +96,9 @@ class AnnotatesAnything(Annotator):
 class MailsFirst(Notifier):
     """Sends, then writes down that it did."""
 
-    def _begin(self, job: Job, event: str, stamp: str) -> tuple[Job, Any]:
-        from util.notify import Turn
-
+    def _begin(self, job: Job, event: str, stamp: str) -> tuple[Job, Turn]:
         done = any(mark.startswith(f"{event}:sent") for mark in job.mails)
         return job, Turn.NONE if done or not stamp else Turn.FIRST
-
-    def _send(self, job: Job, event: str, stamp: str, mail: Mail) -> None:
-        super()._send(job, event, stamp, mail)
 
 
 @dataclass(frozen=True)

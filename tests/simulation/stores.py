@@ -20,6 +20,8 @@ class Watcher(Protocol):
     def micros(self) -> int: ...
     @property
     def actor(self) -> str: ...
+    @property
+    def deleted(self) -> set[str]: ...
     def chance(self, kind: str) -> bool: ...
     def between(self, least: float, most: float) -> float: ...
     def shuffle(self, rows: list[object]) -> None: ...
@@ -115,22 +117,28 @@ class WatchedJobs(MemoryJobs):
 def _illegal(before: Job | None, after: Job) -> str:
     """Why this write is no legal move; empty where it is."""
     if before is None:
-        legal = after.status is Status.PENDING and after.attempt == 0
-        return "" if legal else f"a record began as {after.status}"
-    if after.version != before.version + 1:
-        return f"version {before.version} was followed by {after.version}"
-    moved = after.status is not before.status
-    if moved and after.status not in STATUS_MOVES[before.status]:
-        return f"{before.status} became {after.status}"
-    if before.is_terminal and after.attempt != before.attempt:
-        return "a finished job was run again"
-    if after.attempt not in (before.attempt, before.attempt + 1):
-        return f"attempt {before.attempt} was followed by {after.attempt}"
-    if before.is_terminal and (before.outcome, before.failure) != (after.outcome, after.failure):
-        return "what came of a finished job was changed"
-    if after.storage is not before.storage and after.storage not in STORAGE_MOVES[before.storage]:
-        return f"storage {before.storage} became {after.storage}"
-    return ""
+        begins = after.status is Status.PENDING and after.attempt == 0
+        return "" if begins else f"a record began as {after.status}"
+    stays, keeps = after.status is before.status, after.storage is before.storage
+    ended = (before.attempt, before.outcome, before.failure)
+    rules = {
+        f"version {before.version} was followed by {after.version}": (
+            after.version == before.version + 1
+        ),
+        f"{before.status} became {after.status}": (
+            stays or after.status in STATUS_MOVES[before.status]
+        ),
+        f"storage {before.storage} became {after.storage}": (
+            keeps or after.storage in STORAGE_MOVES[before.storage]
+        ),
+        f"attempt {before.attempt} was followed by {after.attempt}": (
+            after.attempt in (before.attempt, before.attempt + 1)
+        ),
+        "what came of a finished job was changed": (
+            not before.is_terminal or ended == (after.attempt, after.outcome, after.failure)
+        ),
+    }
+    return next((fault for fault, is_kept in rules.items() if not is_kept), "")
 
 
 class UnrulyInbox(MemoryInbox):
@@ -196,7 +204,7 @@ class WatchedFiles(MemoryFiles):
     def delete(self, key: str) -> None:
         super().delete(key)
         for job in self._jobs.rows.values():
-            if job.is_terminal and key in job.keys:
+            if job.is_terminal and key in job.keys and job.job_id not in self._watcher.deleted:
                 self._watcher.violated("I4", f"an object of a finished job was deleted: {key}")
 
 

@@ -5,7 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from gas.adapters.memory import MemoryAccounts, MemorySessions, MemoryTopics, MemoryUploads
+from gas.adapters.memory import MemoryTopics, MemoryUploads
+from gas.adapters.memory_people import (
+    MemoryAccounts,
+    MemoryAuditTrail,
+    MemoryLimits,
+    MemorySessions,
+)
 from gas.config import Settings
 from gas.domain.job import Status
 from gas.domain.message import Queue
@@ -45,6 +51,8 @@ class World:
         self.history: list[tuple[object, ...]] = []
         self.violations: list[tuple[str, str]] = []
         self.checked: Counter[str] = Counter()
+        self.deleted: set[str] = set()
+        """Jobs whose owner asked for them to be removed for good."""
         self.lost_mails: set[int] = set()
         """Moments at which the provider had a mail and its answer never came."""
 
@@ -88,6 +96,8 @@ class World:
             results=door("results", self.results),  # type: ignore[arg-type]  # as above
             accounts=door("accounts", self.accounts),  # type: ignore[arg-type]  # as above
             sessions=MemorySessions(self.clock),
+            audit=MemoryAuditTrail(),
+            limits=MemoryLimits(self.clock),
             archives=self.archives,
             payments=self.payments,
             mailer=door("mailer", self.mailer),  # type: ignore[arg-type]  # as above

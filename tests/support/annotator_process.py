@@ -53,7 +53,7 @@ def doom(outside: wiring.Outside, place: str) -> wiring.Outside:
 
         def inbox(queue: Queue) -> Inbox:
             deadly: Any = Doomed(outside.inbox(queue), method, moment)
-            return deadly  # type: ignore[no-any-return]
+            return deadly
 
         return replace(outside, inbox=inbox)
     return replace(outside, **{port: Doomed(getattr(outside, port), method, moment)})

@@ -12,6 +12,7 @@ from gas.domain.errors import (
     JobNotFoundError,
     NotFoundError,
     ObjectNotFoundError,
+    QuotaError,
     RefusedError,
     TemporaryError,
     TooLargeError,
@@ -54,7 +55,7 @@ def permit_upload(
     """
     limit = settings.plan.input_limit(account.tier)
     if size is not None:
-        _check_size(size, limit, most=settings.premium_post_bytes)
+        check_size(size, limit, most=settings.premium_post_bytes)
     upload = _remember(account, file_name, settings=settings, outside=outside)
     form = outside.inputs.upload_form(
         upload.key,
@@ -93,8 +94,12 @@ def submit_upload(
             "Upload it again; an upload that was cancelled or refused leaves nothing behind.",
         ) from None
     limit = settings.plan.input_limit(account.tier)
-    _check_size(info.size, limit, most=None)
-    return _add(upload, info, account, wish, outside=outside)
+    check_size(info.size, limit, most=None)
+    job = add_job(
+        upload_id, upload.file_name, info, account, wish, settings=settings, outside=outside
+    )
+    _forget(upload_id, outside=outside)
+    return job
 
 
 def submit_example(
@@ -108,7 +113,11 @@ def submit_example(
     info = outside.inputs.upload(
         source, upload.key, content_type=CONTENT_TYPE, file_name=EXAMPLE_NAME
     )
-    return _add(upload, info, account, wish, outside=outside)
+    job = add_job(
+        upload.upload_id, EXAMPLE_NAME, info, account, wish, settings=settings, outside=outside
+    )
+    _forget(upload.upload_id, outside=outside)
+    return job
 
 
 def _remember(
@@ -128,20 +137,41 @@ def _remember(
     return upload
 
 
-def _add(
-    upload: PendingUpload,
+def _forget(upload_id: str, *, outside: Outside) -> None:
+    try:
+        outside.uploads.remove(upload_id)
+    except TemporaryError:
+        log.warning("a submitted upload was not forgotten", extra={"job_id": upload_id})
+
+
+def add_job(
+    job_id: str,
+    file_name: str,
     info: ObjectInfo,
     account: Account,
     wish: Wish,
     *,
+    settings: Settings,
     outside: Outside,
 ) -> Job:
-    """Make the job of an upload, announce it and forget the upload."""
-    job_id = upload.upload_id
+    """Make the job of an object that lies in the inputs; the same job again when asked again.
+
+    Raises QuotaError where its owner has as many unfinished jobs as one may have.
+    """
+    most = settings.user_jobs
+    if outside.jobs.count_unfinished(account.user_id, most=most) >= most:
+        try:
+            return _own(outside.jobs.get(job_id), account)
+        except JobNotFoundError:
+            raise QuotaError(
+                "too-many-jobs",
+                f"You have {most:,} annotations that wait or run, as many as one may have.",
+                "Wait until some of them are done, or cancel those you do not need.",
+            ) from None
     job = Job(
         job_id=job_id,
         user_id=account.user_id,
-        input_file_name=upload.file_name,
+        input_file_name=file_name,
         input=Input(
             bucket=outside.inputs.bucket,
             key=info.key,
@@ -157,14 +187,9 @@ def _add(
     try:
         outside.jobs.add(job, message)
     except AlreadyExistsError:
-        job = _own(outside.jobs.get(job_id), account)
-    else:
-        log.info("a job was submitted", extra={"job_id": job_id, "size": info.size})
-        relay([message], outbox=outside.outbox, topics=outside.topics)
-    try:
-        outside.uploads.remove(job_id)
-    except TemporaryError:
-        log.warning("a submitted upload was not forgotten", extra={"job_id": job_id})
+        return _own(outside.jobs.get(job_id), account)
+    log.info("a job was submitted", extra={"job_id": job_id, "size": info.size})
+    relay([message], outbox=outside.outbox, topics=outside.topics)
     return job
 
 
@@ -178,7 +203,8 @@ def _own(job: Job, account: Account) -> Job:
     return job
 
 
-def _check_size(size: int, limit: int | None, *, most: int | None) -> None:
+def check_size(size: int, limit: int | None, *, most: int | None) -> None:
+    """Raise RefusedError for an empty file, TooLargeError for one above a limit in bytes."""
     if size == 0:
         raise RefusedError(
             "empty-file",

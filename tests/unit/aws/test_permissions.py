@@ -75,8 +75,16 @@ class Process:
         job = out.jobs.get("job-1")
         out.jobs.of_user("ada", limit=5)
         list(out.jobs.unfinished())
-        out.jobs.move(job, job.cancel(NOW))
+        out.jobs.count_unfinished("ada", most=5)
+        out.jobs.move(job, cancelled := job.cancel(NOW))
         out.results.head(self._stored())
+        info = out.inputs.head(KEY)
+        again = out.inputs.copy(info, KEY.replace("job-1", "job-3"))
+        out.inputs.delete(again.key)
+        list(out.results.keys("gas/"))
+        out.results.delete(self._stored())
+        out.jobs.delete(cancelled)
+        out.jobs.add(a_job())
 
     def annotator(self) -> None:
         out = self.outside
@@ -148,12 +156,13 @@ PORT_CALLS = {
     "web": (
         (
             *("web/annotate", "web/annotations", "web/guards.py", "web/health", "web/queue.py"),
-            "web/plan",
+            *("gas/erase.py", "web/plan"),
         ),
         (
-            "inputs.head inputs.link inputs.upload inputs.upload_form jobs.add jobs.get jobs.move "
-            "jobs.of_user jobs.unfinished results.head results.link topics.publish uploads.add "
-            "uploads.get uploads.remove"
+            "inputs.copy inputs.delete inputs.head inputs.link inputs.upload inputs.upload_form "
+            "jobs.add jobs.count_unfinished jobs.delete jobs.get jobs.move jobs.of_user "
+            "jobs.unfinished results.delete results.head results.keys results.link "
+            "topics.publish uploads.add uploads.get uploads.remove"
         ),
     ),
     "annotator": (
