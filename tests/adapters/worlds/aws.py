@@ -6,9 +6,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
+from typing import Any
+from unittest.mock import patch
 
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.botocore_stubber import BotocoreStubber
 
 from gas.adapters.aws import connect_aws
 from gas.adapters.aws_client import AwsClients
@@ -43,11 +47,24 @@ def aws_settings(**changes: str) -> Settings:
 
 
 @contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Moto's tables are not made for threads: two conditional writes that meet may both pass."""
+    lock, process = Lock(), BotocoreStubber.process_request
+
+    def alone(self: BotocoreStubber, request: Any) -> Any:
+        with lock:
+            return process(self, request)
+
+    with patch.object(BotocoreStubber, "process_request", alone):
+        yield
+
+
+@contextmanager
 def aws_world(_folder: Path) -> Iterator[World]:
     # No long poll here: an empty one takes its whole time; it has a test of its own.
     settings = replace(aws_settings(), poll=timedelta(0))
     make_sqs_fair()
-    with mock_aws():
+    with mock_aws(), _one_at_a_time():
         provision_aws(settings)
         outside = connect_aws(settings, SystemClock())
         sqs = AwsClients(settings).sqs()
