@@ -29,6 +29,7 @@ from gas.domain.message import Kind, Message, Queue
 from gas.ports import Clock, Delivery, Files, Inbox, Jobs, Outbox, Topics, Uploads
 from gas.relay import relay, relay_pending
 from gas.worker import Stop
+from util.erase import AccountEraser
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,9 @@ class Sweeper:
     dead_mails: Inbox
     clock: Clock
     settings: Settings
+    also: tuple[Callable[[], None], ...] = ()
+    """Further steps, of other use cases that need no timer of their own."""
+
     _orphans_until: datetime | None = field(default=None, init=False)
 
     def sweep(self) -> None:
@@ -77,6 +81,7 @@ class Sweeper:
             self.remove_expired_uploads,
             self.remove_orphans,
             self.settle_dead_letters,
+            *self.also,
         )
         for step in steps:
             try:
@@ -246,6 +251,17 @@ def main() -> None:
     stop = Stop()
     stop.listen()
     outside = wiring.connect(settings)
+    eraser = AccountEraser(
+        accounts=outside.accounts,
+        audit=outside.audit,
+        jobs=outside.jobs,
+        uploads=outside.uploads,
+        inputs=outside.inputs,
+        results=outside.results,
+        mails=wiring.connect_mail_box(settings),
+        clock=outside.clock,
+        settings=settings,
+    )
     sweeper = Sweeper(
         jobs=outside.jobs,
         outbox=outside.outbox,
@@ -258,6 +274,12 @@ def main() -> None:
         dead_mails=outside.dead_inbox(Queue.NOTIFY),
         clock=outside.clock,
         settings=settings,
+        also=(
+            eraser.erase_accounts,
+            eraser.close_unused_accounts,
+            eraser.forget_old_lines,
+            outside.limits.tidy,
+        ),
     )
     sweeper.sweep()
     while "--once" not in sys.argv[1:] and not stop.wait(settings.sweep_every):

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 from urllib.parse import urljoin
@@ -19,6 +20,7 @@ SECONDS = 60
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_TERMS = re.compile(r'name="terms_version" value="([^"]+)"')
 
 
 class VisitError(Exception):
@@ -45,6 +47,24 @@ class Visitor:
         )
         if done.status_code != requests.codes.ok or not done.url.startswith(self.url):
             raise VisitError(f"signing in ended at {done.url.split('?')[0]}: {_gist(done)}")
+        self.consent(done.text)
+
+    def consent(self, page: str) -> None:
+        """Agree to the terms where the page asks for it, as it does once before an upload."""
+        terms, token = _TERMS.search(page), _TOKEN.search(page)
+        if terms is None or token is None:
+            return
+        form = {
+            "csrf_token": html.unescape(token[1]),
+            "terms_version": html.unescape(terms[1]),
+            "agree": "yes",
+        }
+        _checked(self.http.post(f"{self.url}/account/consent", data=form, timeout=SECONDS))
+
+    def post(self, path: str, fields: Mapping[str, str]) -> requests.Response:
+        """Send a form of a page, with its token; raises VisitError unless it is taken."""
+        form = {"csrf_token": self._headers()["X-CSRFToken"], **fields}
+        return _checked(self.http.post(urljoin(self.url, path), data=form, timeout=SECONDS))
 
     def get(self, path: str) -> requests.Response:
         """A page; raises VisitError unless it answers 200."""

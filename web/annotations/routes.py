@@ -7,11 +7,13 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from gas.domain.audit import Action
 from gas.domain.errors import ForbiddenError, NotFoundError, StaleJobError
 from gas.domain.job import Job, ObjectKind, Status
 from gas.ports import Page
 from web.annotations.log import read_part
 from web.annotations.view import JobView, Result, may_fetch, result_of, view_of
+from web.audit import record
 from web.context import this_web
 from web.guards import own_job, signed_in, the_account
 
@@ -51,7 +53,9 @@ def live_list() -> ResponseReturnValue:
 @signed_in
 def details(job_id: UUID) -> ResponseReturnValue:
     """One annotation."""
-    return render_template("annotations/details.html", view=_view(own_job(job_id)))
+    view = _view(own_job(job_id))
+    record(Action.JOB_VIEWED, job_id=view.job.job_id)
+    return render_template("annotations/details.html", view=view)
 
 
 @blueprint.get("/annotations/<uuid:job_id>/live")
@@ -76,6 +80,7 @@ def show_log(job_id: UUID) -> ResponseReturnValue:
         raise NotFoundError("the job has no log")
     number = request.args.get("part", "1")
     part = read_part(this_web().outside.results, stored, int(number) if number.isdecimal() else 1)
+    record(Action.LOG_VIEWED, job_id=job.job_id)
     return render_template("annotations/log.html", job=job, stored=stored, part=part)
 
 
@@ -84,6 +89,7 @@ def show_log(job_id: UUID) -> ResponseReturnValue:
 def input_file(job_id: UUID) -> ResponseReturnValue:
     """The way to the input, as it was uploaded."""
     web, job = this_web(), own_job(job_id)
+    record(Action.INPUT_DOWNLOADED, job_id=job.job_id)
     return redirect(
         web.outside.inputs.link(
             job.input.key,
@@ -112,6 +118,7 @@ def result_file(job_id: UUID, kind: str) -> ResponseReturnValue:
         window = min(window, timedelta(seconds=int((until - now).total_seconds())))
         if not window:
             raise _closed(Result.CLOSED)
+    record(Action.RESULT_DOWNLOADED, job_id=job.job_id, detail=stored.kind.value)
     return redirect(
         web.outside.results.link(stored.key, file_name=stored.file_name, expires_in=window)
     )
@@ -135,6 +142,7 @@ def cancel(job_id: UUID) -> ResponseReturnValue:
                 raise
         else:
             log.info("a job was cancelled", extra={"job_id": before.job_id})
+            record(Action.JOB_CANCELLED, job_id=before.job_id)
             break
     return redirect(url_for("annotations.details", job_id=job_id), 303)
 
