@@ -73,6 +73,9 @@ class Process:
         list(out.jobs.unfinished())
         out.jobs.move(job, job.cancel(NOW))
         out.results.head(self._stored())
+        for queue in Queue:
+            out.inbox(queue).depth()
+            out.dead_inbox(queue).depth()
 
     def annotator(self) -> None:
         out = self.outside
@@ -120,7 +123,10 @@ class Process:
         out.uploads.remove("job-1")
         out.inputs.delete(KEY)
         list(out.results.keys("gas/"))
+        list(out.inputs.keys("gas/ada/"))
         out.results.delete(self._stored())
+        out.jobs.of_user("ada", limit=5)
+        out.jobs.delete(out.jobs.get("job-1"))
         out.inbox(Queue.ANNOTATE).depth()
         for queue in Queue:
             dead = out.dead_inbox(queue)
@@ -141,7 +147,10 @@ class Process:
 
 PORT_CALLS = {
     "web": (
-        ("web/annotate", "web/annotations", "web/guards.py", "web/health", "web/queue.py"),
+        (
+            *("web/account", "web/annotate", "web/annotations", "web/guards.py", "web/health"),
+            *("web/operator", "web/queue.py", "web/stored.py"),
+        ),
         (
             "inputs.head inputs.link inputs.upload inputs.upload_form jobs.add jobs.get jobs.move "
             "jobs.of_user jobs.unfinished results.head results.link uploads.add uploads.get "
@@ -158,11 +167,11 @@ PORT_CALLS = {
     ),
     "notify": (("util/notify.py",), "jobs.get jobs.move mailer.send"),
     "sweep": (
-        ("util/sweep.py",),
+        ("util/sweep.py", "util/erase.py"),
         (
-            "dead_mails.depth dead_requests.done dead_requests.release inputs.delete jobs.get "
-            "jobs.move jobs.unfinished requests.depth results.delete results.keys topics.publish "
-            "uploads.expired uploads.remove"
+            "dead_mails.depth dead_requests.done dead_requests.release inputs.delete jobs.delete "
+            "jobs.get jobs.move jobs.of_user jobs.unfinished requests.depth results.delete "
+            "results.keys topics.publish uploads.expired uploads.remove"
         ),
     ),
 }
