@@ -44,7 +44,11 @@ class _Turn(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._pass_on()
 
-    do_POST = do_HEAD = do_GET
+    def do_POST(self) -> None:
+        self._pass_on()
+
+    def do_HEAD(self) -> None:
+        self._pass_on()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
