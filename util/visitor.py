@@ -63,7 +63,7 @@ class Visitor:
 
     def post(self, path: str, fields: Mapping[str, str]) -> requests.Response:
         """Send a form of a page, with its token; raises VisitError unless it is taken."""
-        form = {"csrf_token": self._headers()["X-CSRFToken"], **fields}
+        form = {"csrf_token": self.page_headers()["X-CSRFToken"], **fields}
         return _checked(self.http.post(urljoin(self.url, path), data=form, timeout=SECONDS))
 
     def get(self, path: str) -> requests.Response:
@@ -74,7 +74,7 @@ class Visitor:
         """Ask for an upload form, as the page's script does."""
         body = {"file_name": file_name, "size": size}
         return self.http.post(
-            f"{self.url}/annotate/uploads", json=body, headers=self._headers(), timeout=SECONDS
+            f"{self.url}/annotate/uploads", json=body, headers=self.page_headers(), timeout=SECONDS
         )
 
     def upload(self, permission: requests.Response, body: bytes | IO[bytes]) -> requests.Response:
@@ -87,7 +87,7 @@ class Visitor:
         """Submit an upload that has arrived; the id of its job."""
         body = {"upload_id": upload_id, "assembly": assembly, "note": note}
         answer = self.http.post(
-            f"{self.url}/annotate/jobs", json=body, headers=self._headers(), timeout=SECONDS
+            f"{self.url}/annotate/jobs", json=body, headers=self.page_headers(), timeout=SECONDS
         )
         return str(_checked(answer).json()["job_id"])
 
@@ -123,7 +123,7 @@ class Visitor:
             raise VisitError("the log page shows no log")
         return html.unescape(found[1])
 
-    def _headers(self) -> dict[str, str]:
+    def page_headers(self) -> dict[str, str]:
         """What a page that was opened once sends with every request of its script."""
         if self._token is None:
             found = _TOKEN.search(self.get("/annotate").text)
