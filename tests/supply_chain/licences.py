@@ -7,8 +7,9 @@ from tests.supply_chain.lock import ROOT, home_of, licence_of, locked
 PAGE = ROOT / "docs/licences.md"
 HEAD = """# Licences of what the service runs on
 
-Made by `make licences` from what the installed packages declare; a test holds it to requirements.txt.
-None of it is copied into this repository: each is installed from its own release, checked by hash.
+Made by `make licences` from what the installed packages declare; a test holds it to
+requirements.txt. None of it is copied into this repository: each is installed from its own release,
+checked by hash.
 
 | package | version | licence | home |
 |---|---|---|---|
