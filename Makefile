@@ -15,6 +15,9 @@ $(VENV)/.runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
 	$(BIN)/python -m ann.anntools.kernel build
+	$(BIN)/python -m ann.anntools verify
+	@timeout 8 $(BIN)/python -m ann.anntools build --chain NCBI36 >/dev/null 2>&1 \
+		|| echo "No chain for NCBI36 (hg18) uploads yet; once connected: $(BIN)/python -m ann.anntools build --chain NCBI36"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
@@ -38,15 +41,27 @@ check: $(VENV)/.dev ## lint, format, types, layers
 
 .PHONY: test
 test: $(VENV)/.dev ## the tests every change must pass (under 5 minutes)
-	$(BIN)/pytest -m "not full" -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/pytest -m "not full" -n 2 --dist loadscope $(TESTS)
 
 .PHONY: test-full
 test-full: $(VENV)/.dev ## the long ones: journeys in a browser, chaos, oracles, every VCF of GAS_TEST_DATA
-	$(BIN)/pytest -m full -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/pytest -m full -n 2 --dist loadscope $(TESTS)
+
+.PHONY: chaos
+chaos: $(VENV)/.dev ## 200 jobs on an emulator and 1,000 embedded while processes are killed and stopped
+	$(BIN)/python -m tests.chaos $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: $(VENV)/.dev ## measure, print a table, write .bench/results.json (ONLY=prefix narrows)
 	$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+.PHONY: simulate
+simulate: $(VENV)/.dev ## play seeded histories of the whole pipeline and check the invariants (SEEDS=10000)
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## fuzz the engine's kernel with sanitizers (SECONDS_TO_FUZZ=600; needs a C compiler)
+	$(BIN)/python -m tests.fuzz.fuzz_kernel --seconds $(or $(SECONDS_TO_FUZZ),600)
 
 .PHONY: screenshots
 screenshots: $(VENV)/.dev ## take the pictures in docs/screenshots anew (needs Debian's chromium)
@@ -81,4 +96,6 @@ lock: ## write requirements*.txt anew from requirements*.in (needs the uv comman
 
 .PHONY: clean
 clean: ## remove what was installed and built here (never the data in GAS_HOME)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-aws dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+include aws/Makefile.inc

@@ -12,10 +12,9 @@ import logging
 import os
 import secrets
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from ann.heartbeat import Heartbeat
 from ann.room import CarefulInbox
 from ann.run import RetryError, Run
 from ann.scratch import Scratch
+from ann.threads import SystemThreads, Threads
 from gas import log as gas_log
 from gas import wiring
 from gas.config import Settings
@@ -42,7 +42,7 @@ from gas.domain.errors import (
     StaleJobError,
     TemporaryError,
 )
-from gas.domain.failures import gave_up
+from gas.domain.failures import REASONS, gave_up
 from gas.domain.job import Failure, Fault, Job, Outcome
 from gas.domain.message import Kind, Message, Queue
 from gas.patience import Patience
@@ -72,6 +72,7 @@ class Annotator:
     scratch: Scratch
     settings: Settings
     stop: Stop
+    threads: Threads = field(default_factory=SystemThreads)
 
     def handle(self, message: Message, delivery: Delivery) -> None:
         """Annotate the job a request names, unless that is done, or another worker's to do."""
@@ -124,7 +125,8 @@ class Annotator:
         except NotFoundError:
             return Failure(
                 code="no-account",
-                text="The account this job belongs to no longer exists.",
+                text=REASONS["no-account"].text,
+                hint=REASONS["no-account"].hint,
                 fault=Fault.INPUT,
             )
         limit = self.settings.plan.input_limit(tier)
@@ -153,6 +155,7 @@ class Annotator:
             clock=self.clock,
             lease=self.settings.lease,
             every=self.settings.heartbeat,
+            threads=self.threads,
         )
         with heartbeat, self.scratch.folder() as folder:
             run = Run(
@@ -166,7 +169,8 @@ class Annotator:
                 clock=self.clock,
                 settings=self.settings,
                 heartbeat=heartbeat,
-                must_stop=_drained(self.stop, self.settings.drain),
+                must_stop=_drained(self.stop, self.settings.drain, self.threads),
+                threads=self.threads,
             )
             try:
                 self._settle(run, self._result(run))
@@ -238,6 +242,8 @@ class Annotator:
 
     def _hand_back(self, run: Run) -> None:
         """End the lease at once; where that fails it ends by itself."""
+        # A beat after the end of the lease would hold the job for one lease more.
+        run.heartbeat.stop()
         try:
             job = self.jobs.get(run.job.job_id)
             self.jobs.move(job, job.hand_back(self.clock.now(), run.job.attempt))
@@ -262,7 +268,7 @@ def _facts(result: Outcome | Failure) -> dict[str, object]:
     return {"records": result.records, "rejected": result.rejected, "assembly": result.assembly}
 
 
-def _drained(stop: Stop, drain: timedelta) -> Callable[[], bool]:
+def _drained(stop: Stop, drain: timedelta, threads: Threads) -> Callable[[], bool]:
     """Whether a run must be handed back: a while after one request to stop, at once after two."""
     asked_at: float | None = None
 
@@ -270,7 +276,7 @@ def _drained(stop: Stop, drain: timedelta) -> Callable[[], bool]:
         nonlocal asked_at
         if not stop.is_asked():
             return False
-        now = time.monotonic()
+        now = threads.monotonic()
         asked_at = now if asked_at is None else asked_at
         return stop.is_immediate() or now - asked_at >= drain.total_seconds()
 

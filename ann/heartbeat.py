@@ -1,11 +1,11 @@
 """The sign of life of a run: its lease and its message are renewed together, or both are lost."""
 
 import logging
-import threading
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from ann.threads import SystemThreads, Thread, Threads
 from gas.domain.errors import LostLeaseError, NotFoundError, TemporaryError
 from gas.domain.job import Job
 from gas.log import context
@@ -31,6 +31,7 @@ class Heartbeat:
         clock: Clock,
         lease: timedelta,
         every: timedelta,
+        threads: Threads | None = None,
     ) -> None:
         self._job = job
         self._delivery = delivery
@@ -40,12 +41,13 @@ class Heartbeat:
         self._lease = lease
         self._every = every
         self._leased_until: datetime = job.leased_until or clock.now()
-        self._over = threading.Event()
-        self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._go_on, name="heartbeat", daemon=True)
+        self._threads = threads or SystemThreads()
+        self._over = self._threads.signal()
+        self._lost = self._threads.signal()
+        self._thread: Thread | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._thread = self._threads.start(self._go_on, "heartbeat")
         return self
 
     def __exit__(
@@ -54,8 +56,13 @@ class Heartbeat:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Beat no more; a beat that is on its way is waited for."""
         self._over.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     @property
     def lost(self) -> bool:
@@ -83,5 +90,10 @@ class Heartbeat:
 
     def _go_on(self) -> None:
         with context(job_id=self._job.job_id, attempt=self._job.attempt):
-            while not self.lost and not self._over.wait(self._every.total_seconds()):
-                self.beat()
+            try:
+                while not self.lost and not self._over.wait(self._every.total_seconds()):
+                    self.beat()
+            except Exception:
+                # Without a heartbeat the run would go on after its lease: better to stop it now.
+                log.exception("the heartbeat has failed")
+                self._lose("the heartbeat has failed")

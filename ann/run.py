@@ -7,13 +7,11 @@ import errno
 import logging
 import os
 import shutil
-import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from ann.engine import (
@@ -31,6 +29,7 @@ from ann.engine import (
 from ann.heartbeat import Heartbeat
 from ann.results import OUTPUT, TEXT, ResultError, ResultFile, collect, log_name, result_file
 from ann.scratch import NoRoomError, Scratch
+from ann.threads import Threads
 from gas.config import Settings
 from gas.domain import names
 from gas.domain.errors import (
@@ -40,6 +39,7 @@ from gas.domain.errors import (
     OutageError,
     TemporaryError,
 )
+from gas.domain.failures import reason_of
 from gas.domain.job import Failure, Fault, Job, ObjectKind, Outcome, Progress, StoredObject
 from gas.patience import Patience
 from gas.ports import Clock, Files, Jobs, ObjectInfo
@@ -56,6 +56,13 @@ MEMORY_TRIES = 2
 
 FAULT_TRIES = 2
 """Runs after which a fault that the same input is likely to meet again is final."""
+
+
+ENGINE_CODES: dict[type[Exception], str] = {
+    HungError: "engine-hung",
+    CrashedError: "engine-crashed",
+}
+"""What the failure of an engine is called that met the same end twice."""
 
 
 class RetryError(TemporaryError):
@@ -77,10 +84,11 @@ class Run:
     settings: Settings
     heartbeat: Heartbeat
     must_stop: Callable[[], bool]
+    threads: Threads
     written: list[str] = field(default_factory=list)
-    _reported: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        self._reported = self.threads.monotonic()
         self._patience = Patience(
             self.clock,
             self.settings.outage_patience,
@@ -145,13 +153,14 @@ class Run:
             summary = self._engine_summary()
             files = collect(self.folder / "out", self.job, summary)
         except InputRefusedError as error:
+            reason = reason_of(error.code, Fault.INPUT)
             return self.with_log(
                 Failure(
                     code=error.code,
                     text=error.message,
-                    hint=error.hint,
+                    hint=error.hint or reason.hint,
                     line=error.line,
-                    fault=Fault.INPUT,
+                    fault=reason.fault,
                 )
             )
         except OutOfMemoryError:
@@ -216,7 +225,7 @@ class Run:
 
     def _report(self, progress: Progress) -> None:
         """Progress is for people to watch: a report that does not get through is no harm."""
-        now = time.monotonic()
+        now = self.threads.monotonic()
         if now - self._reported < REPORT_PAUSE.total_seconds():
             return
         self._reported = now
@@ -232,13 +241,9 @@ class Run:
         log.error("the engine failed", extra={"reason": str(error), "run": self.job.attempt})
         if self.job.attempt < min(FAULT_TRIES, self.settings.max_attempts):
             raise RetryError(str(error)) from error
-        codes: dict[type[Exception], str] = {
-            HungError: "engine-hung",
-            CrashedError: "engine-crashed",
-        }
         return self.with_log(
             Failure(
-                code=codes.get(type(error), "result-incomplete"),
+                code=ENGINE_CODES.get(type(error), "result-incomplete"),
                 text="The annotation engine failed on this file; the fault is ours.",
                 hint="The operators can see the failure. Please submit the job again later.",
                 fault=Fault.SERVICE,
@@ -248,9 +253,8 @@ class Run:
     def _outcome(self, summary: Summary, files: tuple[ResultFile, ...]) -> Outcome:
         log.info("the engine has finished", extra={"sandbox": summary.sandbox})
         # Each upload waits for a store or a disk: side by side they take a third of the time.
-        with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="upload") as pool:
-            waiting = [pool.submit(copy_context().run, self._upload, file) for file in files]
-            objects = tuple(upload.result() for upload in waiting)
+        uploads = [partial(self._upload, file) for file in files]
+        objects = self.threads.gather(uploads, at_once=UPLOADS_AT_ONCE)
         return Outcome(
             results_bucket=self.results.bucket,
             objects=objects,

@@ -176,6 +176,9 @@ class Settings:
 
     lease: timedelta = _setting("GAS_LEASE_SECONDS", seconds, "120")
     heartbeat: timedelta = _setting("GAS_HEARTBEAT_SECONDS", seconds, "60")
+    clock_skew: timedelta = _setting("GAS_CLOCK_SKEW_SECONDS", seconds, "600")
+    """How far the clocks of two machines may be apart."""
+
     poll: timedelta = _setting("GAS_POLL_SECONDS", seconds, "20")
     job_time_limit: timedelta = _setting("GAS_JOB_SECONDS", seconds, "39600")
     max_receives: int = _setting("GAS_MAX_RECEIVES", positive, "5")
@@ -202,6 +205,9 @@ class Settings:
 
     slots: int = _setting("GAS_ANNOTATOR_SLOTS", positive, "2")
     """Jobs one annotator runs side by side."""
+
+    user_jobs: int = _setting("GAS_USER_JOBS", positive, "1000")
+    """Jobs of one user that may wait or run at a time."""
 
     sweep_every: timedelta = _setting("GAS_SWEEP_SECONDS", seconds, "30")
 

@@ -74,6 +74,10 @@ class Jobs(Protocol):
         """Every PENDING or RUNNING job, oldest first; may lag a moment behind `get`."""
         ...
 
+    def count_unfinished(self, user_id: str, *, most: int) -> int:
+        """How many of the user's jobs wait or run, counted up to `most`; may lag a moment."""
+        ...
+
     def delete(self, job: Job) -> None:
         """Remove the record if its version is still the job's; raises StaleJobError."""
         ...
@@ -201,6 +205,13 @@ class Files(Protocol):
 
     def upload(self, source: Path, key: str, *, content_type: str, file_name: str) -> ObjectInfo:
         """Write the object, streaming; `file_name` is what a download of it will be called."""
+        ...
+
+    def copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
+        """Write exactly the bytes that `info` describes under another key too.
+
+        Raises ObjectNotFoundError, or ObjectChangedError where other bytes lie there now.
+        """
         ...
 
     def read(self, key: str, *, start: int = 0, length: int) -> bytes:

@@ -75,8 +75,10 @@ def an_account(user_id: str = "ada", tier: Tier = Tier.FREE, **changes: Any) -> 
     return replace(account, **changes)
 
 
-def a_message(job_id: str = "job-1", kind: Kind = Kind.JOB_REQUESTED) -> Message:
-    return Message(kind=kind, job_id=job_id, user_id="ada")
+def a_message(
+    job_id: str = "job-1", kind: Kind = Kind.JOB_REQUESTED, user_id: str = "ada"
+) -> Message:
+    return Message(kind=kind, job_id=job_id, user_id=user_id)
 
 
 def an_upload(upload_id: str = "job-1", user_id: str = "ada", **changes: Any) -> PendingUpload:

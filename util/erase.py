@@ -8,14 +8,16 @@ import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
 from gas.config import Settings
 from gas.domain.account import Account
 from gas.domain.audit import Action, AuditEvent
-from gas.domain.errors import JobNotFoundError, StaleJobError
+from gas.domain.errors import StaleJobError
 from gas.domain.job import Job
+from gas.erase import Eraser
 from gas.ports import Accounts, AuditTrail, Clock, Files, Jobs, Uploads
+from gas.wiring import Outside
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +42,35 @@ class AccountEraser:
     accounts: Accounts
     audit: AuditTrail
     jobs: Jobs
+    job_eraser: Eraser
     uploads: Uploads
     inputs: Files
     results: Files
     mails: KeptMails | None
     clock: Clock
     settings: Settings
+
+    @classmethod
+    def of(cls, settings: Settings, outside: Outside, mails: KeptMails | None) -> Self:
+        """The eraser of one process."""
+        return cls(
+            accounts=outside.accounts,
+            audit=outside.audit,
+            jobs=outside.jobs,
+            job_eraser=Eraser(
+                jobs=outside.jobs,
+                inputs=outside.inputs,
+                results=outside.results,
+                clock=outside.clock,
+                key_prefix=settings.key_prefix,
+            ),
+            uploads=outside.uploads,
+            inputs=outside.inputs,
+            results=outside.results,
+            mails=mails,
+            clock=outside.clock,
+            settings=settings,
+        )
 
     def erase_accounts(self) -> None:
         """Take every closed account one step nearer to its end."""
@@ -70,9 +95,10 @@ class AccountEraser:
 
     def erase(self, account: Account) -> None:
         """Remove what is there now; and the account itself once nothing more can come."""
-        job_ids = [job.job_id for job in self._jobs_of(account)]
-        for job_id in job_ids:
-            self._remove_job(job_id)
+        jobs = list(self._jobs_of(account))
+        for job in jobs:
+            self._remove(job)
+        job_ids = [job.job_id for job in jobs]
         self._remove_uploads(account)
         removed = self._remove_objects(account)
         if self.mails is not None and account.email:
@@ -99,13 +125,11 @@ class AccountEraser:
             if token is None:
                 return
 
-    def _remove_job(self, job_id: str) -> None:
-        """Remove the record: a run that is under way finds no job, and throws its output away."""
+    def _remove(self, job: Job) -> None:
         try:
-            job = self.jobs.get(job_id)
-            self.jobs.delete(job)
-        except (JobNotFoundError, StaleJobError):
-            log.info("a job moved on while it was removed", extra={"job_id": job_id})
+            self.job_eraser.erase(job)
+        except StaleJobError:
+            log.info("a job keeps changing: the next sweep removes it")
 
     def _remove_uploads(self, account: Account) -> None:
         later = self.clock.now() + 2 * self.settings.upload_window

@@ -12,35 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from gas.domain import names
 from gas.domain.account import Account, Plan
+from gas.domain.failures import reason_of
 from gas.domain.job import Failure, Fault, Job
 from gas.ports import Mail
 
 REPEAT_NOTE = "You may have had this mail before: the first one was not confirmed as sent."
-
-REASONS = {
-    "not-a-vcf": "The file is not a VCF.",
-    "empty": "The file is empty.",
-    "no-header": "The file has no VCF header.",
-    "bad-column-line": "The file's #CHROM line is not that of a VCF.",
-    "duplicate-sample": "Two samples of the file have the same name.",
-    "truncated-gzip": "The compressed file ends too early.",
-    "corrupt-gzip": "The compressed file is damaged.",
-    "corrupt-bcf": "The BCF file is damaged or ends too early.",
-    "compression-bomb": "The file grows too much when it is decompressed.",
-    "line-too-long": "A line of the file is too long.",
-    "header-too-large": "The file's header is too large.",
-    "assembly-unknown": "The file does not say which genome assembly its positions are on.",
-    "assembly-ambiguous": "The file speaks for more than one genome assembly.",
-    "assembly-mismatch": "The file does not fit the genome assembly that was chosen.",
-    "input-changed": "The uploaded file was replaced or deleted after the job was submitted.",
-    "too-large": "The file is larger than your plan allows.",
-    "out-of-memory": "Annotating the file takes more memory than a job may use.",
-    "timeout": "Annotating the file takes longer than a job may run.",
-}
-UNNAMED = {
-    Fault.INPUT: "Something in the file could not be understood.",
-    Fault.SERVICE: "The service could not finish this job.",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +47,7 @@ class Letters:
             job,
             account,
             repeat=repeat,
-            reason=REASONS.get(failure.code, UNNAMED[failure.fault]),
+            reason=reason_of(failure.code, failure.fault).text,
             line=failure.line,
             ours=failure.fault is Fault.SERVICE,
         )

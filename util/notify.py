@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
+from typing import Self
 
 from gas import log as gas_log
 from gas import wiring
@@ -73,7 +74,11 @@ def turn_of(job: Job, event: str, now: datetime, lease: timedelta) -> Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Notifier:
-    """The use case: one event of one job becomes one mail."""
+    """The use case: one event of one job becomes one mail.
+
+    `lease` is how long a mail that was begun is left to its sender; the two clocks it is told from
+    may differ, so it is longer than any sending and any skew together.
+    """
 
     jobs: Jobs
     accounts: Accounts
@@ -82,6 +87,19 @@ class Notifier:
     letters: Letters
     lease: timedelta
     patience: Patience
+
+    @classmethod
+    def of(cls, settings: Settings, outside: wiring.Outside, stop: Stop) -> Self:
+        """The notifier of one process."""
+        return cls(
+            jobs=outside.jobs,
+            accounts=outside.accounts,
+            mailer=outside.mailer,
+            clock=outside.clock,
+            letters=Letters(base_url=settings.base_url, plan=settings.plan),
+            lease=settings.lease + settings.clock_skew,
+            patience=Patience(outside.clock, settings.outage_patience, stop.is_immediate),
+        )
 
     def handle(self, message: Message, _delivery: Delivery) -> None:
         """Send the mail this message asks for, unless the ledger says it was."""
@@ -169,15 +187,7 @@ def main() -> None:
     stop = Stop()
     stop.listen()
     outside = wiring.connect(settings)
-    notifier = Notifier(
-        jobs=outside.jobs,
-        accounts=outside.accounts,
-        mailer=outside.mailer,
-        clock=outside.clock,
-        letters=Letters(base_url=settings.base_url, plan=settings.plan),
-        lease=settings.lease,
-        patience=Patience(outside.clock, settings.outage_patience, stop.is_immediate),
-    )
+    notifier = Notifier.of(settings, outside, stop)
     run(outside.inbox(Queue.NOTIFY), notifier.handle, stop=stop, clock=outside.clock)
 
 

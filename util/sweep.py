@@ -9,8 +9,9 @@ wins, a publication every consumer bears twice, or the removal of what nobody re
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from gas import log as gas_log
 from gas import wiring
@@ -72,6 +73,23 @@ class Sweeper:
 
     _orphans_until: datetime | None = field(default=None, init=False)
 
+    @classmethod
+    def of(cls, settings: Settings, outside: wiring.Outside) -> Self:
+        """The sweeper of one process."""
+        return cls(
+            jobs=outside.jobs,
+            outbox=outside.outbox,
+            topics=outside.topics,
+            uploads=outside.uploads,
+            inputs=outside.inputs,
+            results=outside.results,
+            requests=outside.inbox(Queue.ANNOTATE),
+            dead_requests=outside.dead_inbox(Queue.ANNOTATE),
+            dead_mails=outside.dead_inbox(Queue.NOTIFY),
+            clock=outside.clock,
+            settings=settings,
+        )
+
     def sweep(self) -> None:
         """Do every step; an outage in one does not keep the others from their work."""
         steps: tuple[Callable[[], None], ...] = (
@@ -105,7 +123,11 @@ class Sweeper:
 
         def is_alone(job: Job) -> bool:
             return is_left_alone(
-                job, self.clock.now(), self.settings.lease, queue_is_empty=queue_is_empty
+                job,
+                self.clock.now(),
+                self.settings.lease,
+                self.settings.clock_skew,
+                queue_is_empty=queue_is_empty,
             )
 
         for seen in self.jobs.unfinished():
@@ -136,7 +158,8 @@ class Sweeper:
     def remove_expired_uploads(self) -> None:
         """Remove files that were uploaded and never submitted."""
         for upload in self.uploads.expired(self.clock.now() - UPLOAD_GRACE):
-            if self._now(upload.upload_id) is None:
+            job = self._now(names.job_id_of(upload.key))
+            if job is None or job.input.key != upload.key:
                 self.inputs.delete(upload.key)
                 log.info("an upload nobody submitted was removed")
             self.uploads.remove(upload.upload_id)
@@ -216,8 +239,12 @@ class Sweeper:
             return None
 
 
-def is_left_alone(job: Job, now: datetime, lease: timedelta, *, queue_is_empty: bool) -> bool:
+def is_left_alone(
+    job: Job, now: datetime, lease: timedelta, skew: timedelta, *, queue_is_empty: bool
+) -> bool:
     """Whether nobody works on the job and, as far as can be known, no request for it waits.
+
+    A lease is dated by its worker's clock: one that is slow by up to `skew` is still alive.
 
     With requests waiting, the job's own may be among them: then each pause is as long as all the
     time since its run began, so that a long queue is not filled with repeats.
@@ -228,7 +255,7 @@ def is_left_alone(job: Job, now: datetime, lease: timedelta, *, queue_is_empty: 
         return False
     ran = job.leased_until - (job.started_at or job.leased_until)
     pause = lease if queue_is_empty else max(2 * lease, ran)
-    return now - job.leased_until > pause
+    return now - job.leased_until > pause + skew
 
 
 def _is_in_hand(job: Job, now: datetime) -> bool:
@@ -251,29 +278,9 @@ def main() -> None:
     stop = Stop()
     stop.listen()
     outside = wiring.connect(settings)
-    eraser = AccountEraser(
-        accounts=outside.accounts,
-        audit=outside.audit,
-        jobs=outside.jobs,
-        uploads=outside.uploads,
-        inputs=outside.inputs,
-        results=outside.results,
-        mails=wiring.connect_mail_box(settings),
-        clock=outside.clock,
-        settings=settings,
-    )
-    sweeper = Sweeper(
-        jobs=outside.jobs,
-        outbox=outside.outbox,
-        topics=outside.topics,
-        uploads=outside.uploads,
-        inputs=outside.inputs,
-        results=outside.results,
-        requests=outside.inbox(Queue.ANNOTATE),
-        dead_requests=outside.dead_inbox(Queue.ANNOTATE),
-        dead_mails=outside.dead_inbox(Queue.NOTIFY),
-        clock=outside.clock,
-        settings=settings,
+    eraser = AccountEraser.of(settings, outside, wiring.connect_mail_box(settings))
+    sweeper = replace(
+        Sweeper.of(settings, outside),
         also=(
             eraser.erase_accounts,
             eraser.close_unused_accounts,

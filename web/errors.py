@@ -18,6 +18,7 @@ from gas.domain.errors import (
     IllegalMoveError,
     NotFoundError,
     ObjectChangedError,
+    QuotaError,
     RefusedError,
     TemporaryError,
     TooLargeError,
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 STATUS_OF: tuple[tuple[type[GasError], int], ...] = (
     (TooLargeError, 413),
     (TooManyError, 429),
+    (QuotaError, 429),
     (ForbiddenError, 403),
     (RefusedError, 400),
     (NotFoundError, 404),

@@ -95,6 +95,7 @@ def job_attributes(job: Job) -> Attributes:
         "note": job.note or None,
         "job_status": job.status.value,
         "unfinished": None if job.is_terminal else ONE_PARTITION,
+        "unfinished_user": None if job.is_terminal else job.user_id,
         "attempt": job.attempt,
         "owner": job.owner,
         "lease_until": _number(job.leased_until),

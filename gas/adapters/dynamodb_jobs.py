@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 BY_USER = "by-user"
 UNFINISHED = "unfinished"
+UNFINISHED_OF_USER = "unfinished-of-user"
 
 BATCH = 100
 """Most keys that one BatchGetItem takes."""
@@ -152,6 +153,18 @@ class DynamoDBJobs:
                 return
             # The index may lag: what has ended since is not unfinished.
             yield from (job for job in self._read(answer["Items"]) if not job.is_terminal)
+
+    def count_unfinished(self, user_id: str, *, most: int) -> int:
+        with translated():
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName=UNFINISHED_OF_USER,
+                KeyConditionExpression="unfinished_user = :user",
+                ExpressionAttributeValues={":user": {"S": user_id}},
+                Select="COUNT",
+                Limit=most,
+            )
+        return answer["Count"]
 
     def delete(self, job: Job) -> None:
         stale = StaleJobError(f"job {job.job_id} has moved on")

@@ -88,7 +88,11 @@ def _database(home: Path) -> Database:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Database(
         home / "service.sqlite3",
-        schema=(embedded_jobs.SCHEMA + embedded_queues.SCHEMA, embedded_objects.SCHEMA),
+        schema=(
+            embedded_jobs.SCHEMA + embedded_queues.SCHEMA,
+            embedded_objects.SCHEMA,
+            embedded_queues.FAIR_SCHEMA + embedded_jobs.UNFINISHED_SCHEMA,
+        ),
     )
 
 

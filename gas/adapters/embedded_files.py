@@ -6,8 +6,10 @@ They read and write its files themselves; browsers go through the store's own pr
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from gas.adapters.embedded_forms import Forms, Permit
 from gas.adapters.embedded_objects import ObjectStore
@@ -47,6 +49,24 @@ class EmbeddedFiles:
         return self._store.find(self._bucket, key, version_id).info
 
     def download(self, info: ObjectInfo, to: Path) -> None:
+        with self._frozen(info) as source:
+            try:
+                with to.open("wb") as target:
+                    shutil.copyfileobj(source, target, CHUNK)
+            except BaseException:
+                to.unlink(missing_ok=True)
+                raise
+
+    def copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
+        found = self._store.find(self._bucket, info.key)
+        with self._frozen(info) as body:
+            return self._write(
+                body, key, content_type=found.content_type, file_name=found.file_name
+            )
+
+    @contextmanager
+    def _frozen(self, info: ObjectInfo) -> Iterator[BinaryIO]:
+        """The bytes of exactly that object."""
         try:
             stored = self._store.find(self._bucket, info.key, info.version_id)
         except ObjectNotFoundError:
@@ -58,15 +78,14 @@ class EmbeddedFiles:
             size = os.fstat(source.fileno()).st_size
             if (stored.info.etag, stored.info.size, size) != (info.etag, info.size, info.size):
                 raise ObjectChangedError(f"object {info.key} is not the one that was submitted")
-            try:
-                with to.open("wb") as target:
-                    shutil.copyfileobj(source, target, CHUNK)
-            except BaseException:
-                to.unlink(missing_ok=True)
-                raise
+            yield source
 
     def upload(self, source: Path, key: str, *, content_type: str, file_name: str) -> ObjectInfo:
-        with source.open("rb") as body, self._store.writing() as new:
+        with source.open("rb") as body:
+            return self._write(body, key, content_type=content_type, file_name=file_name)
+
+    def _write(self, body: BinaryIO, key: str, *, content_type: str, file_name: str) -> ObjectInfo:
+        with self._store.writing() as new:
             while chunk := body.read(CHUNK):
                 new.write(chunk)
             return self._store.publish(

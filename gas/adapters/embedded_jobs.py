@@ -61,6 +61,10 @@ CREATE TABLE uploads (
 CREATE INDEX uploads_by_age ON uploads (expires_at);
 """
 
+UNFINISHED_SCHEMA = """
+CREATE INDEX jobs_unfinished_of_user ON jobs (user_id) WHERE status IN ('PENDING', 'RUNNING');
+"""
+
 BATCH = 200
 
 _SELECT = "SELECT body, leased_until, progress_records, progress_fraction FROM jobs "
@@ -165,6 +169,15 @@ class EmbeddedJobs:
                 submitted_at, job_id = micros(job.submitted_at), job.job_id
             if len(rows) < BATCH:
                 return
+
+    def count_unfinished(self, user_id: str, *, most: int) -> int:
+        rows = self._database.rows(
+            "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE user_id = ?"
+            " AND status IN ('PENDING', 'RUNNING') LIMIT ?)",
+            user_id,
+            most,
+        )
+        return int(rows[0][0])
 
     def delete(self, job: Job) -> None:
         with self._database.writing() as transaction:

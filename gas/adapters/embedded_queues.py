@@ -2,6 +2,8 @@
 
 What a power cut may undo here (a receive, a deletion, a delay) costs one more delivery, which every
 consumer bears; nothing waits for the disk but a message that stands nowhere else.
+
+Users share a queue fairly, as they do in SQS: whoever sends thousands keeps nobody else waiting.
 """
 
 import secrets
@@ -28,6 +30,49 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_queue ON messages (queue, visible_at, id);
 """
 
+FAIR_SCHEMA = """
+ALTER TABLE messages ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX messages_by_user ON messages (queue, user_id, visible_at, id);
+CREATE TABLE turns (
+    queue TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    turn INTEGER NOT NULL,
+    taken_at INTEGER NOT NULL,
+    PRIMARY KEY (queue, user_id)
+) STRICT, WITHOUT ROWID;
+"""
+
+_NEXT = """
+WITH RECURSIVE users (user_id) AS (
+    SELECT min(user_id) FROM messages WHERE queue = ?1
+    UNION ALL
+    SELECT (SELECT min(m.user_id) FROM messages m WHERE m.queue = ?1 AND m.user_id > u.user_id)
+    FROM users u WHERE u.user_id IS NOT NULL
+)
+SELECT id, body, received, user_id FROM messages WHERE id = (
+    SELECT (
+        SELECT id FROM messages m
+        WHERE m.queue = ?1 AND m.user_id = u.user_id AND m.visible_at <= ?2
+        ORDER BY m.visible_at, m.id LIMIT 1
+    ) AS first
+    FROM users u WHERE first IS NOT NULL
+    ORDER BY (
+        SELECT count(*) FROM messages m
+        WHERE m.queue = ?1 AND m.user_id = u.user_id AND m.visible_at > ?2
+    ), (
+        SELECT coalesce(max(t.turn), 0) FROM turns t
+        WHERE t.queue = ?1 AND t.user_id = u.user_id
+    ), first
+    LIMIT 1
+)
+"""
+"""The next message in fair order: of the user with the fewest in hand, then of the user whose turn
+is longest ago, then the one that has waited longest.  It costs a few look-ups a waiting user,
+however many messages each of them has."""
+
+TURNS_KEPT = timedelta(minutes=5)
+"""How long it is remembered that a user had a turn; as long as SQS remembers."""
+
 DEAD = "-dead"
 """What the name of a dead-letter queue has at the end of its queue's."""
 
@@ -51,10 +96,11 @@ class EmbeddedTopics:
         with self._database.writing(durable=not kept) as transaction:
             for queue in queues:
                 transaction.execute(
-                    "INSERT INTO messages (queue, body, visible_at) VALUES (?, ?, ?)",
+                    "INSERT INTO messages (queue, body, visible_at, user_id) VALUES (?, ?, ?, ?)",
                     queue.value,
                     message.to_json(),
                     micros(self._clock.now()),
+                    message.user_id,
                 )
         for queue in queues:
             self._doorbell.ring(queue.value)
@@ -149,19 +195,14 @@ class EmbeddedInbox:
         )
 
     def _take(self) -> Delivery | None:
-        """Take the message that has waited longest; None where it was one too often received."""
+        """Take the next message; None where it was one too often received."""
         token = secrets.token_hex(16)
         now = self._clock.now()
         with self._database.writing(durable=False) as transaction:
-            rows = transaction.rows(
-                "SELECT id, body, received FROM messages WHERE queue = ? AND visible_at <= ?"
-                " ORDER BY visible_at, id LIMIT 1",
-                self._name,
-                micros(now),
-            )
+            rows = transaction.rows(_NEXT, self._name, micros(now))
             if not rows:
                 return None
-            row, body, received = rows[0]
+            row, body, received, user_id = rows[0]
             if self._max_receives and received >= self._max_receives:
                 self._bury(transaction, row, TOO_OFTEN)
                 return None
@@ -172,6 +213,12 @@ class EmbeddedInbox:
                 token,
                 row,
             )
+            transaction.execute(
+                "INSERT OR REPLACE INTO turns"
+                " SELECT ?, ?, coalesce(max(turn), 0) + 1, ? FROM turns WHERE queue = ?",
+                *(self._name, user_id, micros(now), self._name),
+            )
+            transaction.execute("DELETE FROM turns WHERE taken_at < ?", micros(now - TURNS_KEPT))
         return Delivery(body=body, received=received + 1, receipt=f"{row}.{token}")
 
     def _hide(self, delivery: Delivery, duration: timedelta) -> bool:
@@ -189,8 +236,8 @@ class EmbeddedInbox:
     def _bury(self, transaction: Transaction, row: int, reason: str) -> None:
         if self._max_receives:
             transaction.execute(
-                "INSERT INTO messages (queue, body, visible_at, reason)"
-                " SELECT queue || ?, body, ?, ? FROM messages WHERE id = ?",
+                "INSERT INTO messages (queue, body, visible_at, reason, user_id)"
+                " SELECT queue || ?, body, ?, ?, user_id FROM messages WHERE id = ?",
                 DEAD,
                 micros(self._clock.now()),
                 reason,

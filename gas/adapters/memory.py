@@ -6,6 +6,7 @@ One `MemoryWorld` is one whole outside world; its clock is the only time there i
 import hashlib
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -97,6 +98,10 @@ class MemoryJobs:
         rows = [job for job in self.rows.values() if not job.is_terminal]
         return iter(sorted(rows, key=lambda job: (job.submitted_at, job.job_id)))
 
+    def count_unfinished(self, user_id: str, *, most: int) -> int:
+        mine = [job for job in self.unfinished() if job.user_id == user_id]
+        return min(len(mine), most)
+
     def delete(self, job: Job) -> None:
         with self._lock:
             current = self.rows.get(job.job_id)
@@ -155,13 +160,18 @@ class MemoryUploads:
 class _Waiting:
     body: str
     visible_at: datetime
+    user_id: str = ""
     received: int = 0
     receipt: str = ""
 
 
 @dataclass
 class MemoryInbox:
-    """A queue in a list, with visibility, delay, receive count and dead letters."""
+    """A queue in a list, with visibility, delay, receive count and dead letters.
+
+    Users share it fairly: the next message is that of the user with the fewest in hand, then of
+    the one whose turn is longest ago.
+    """
 
     queue: Queue
     clock: MemoryClock
@@ -170,26 +180,25 @@ class MemoryInbox:
     batch: int = 1
     waiting: list[_Waiting] = field(default_factory=list)
     dead_letters: "MemoryInbox | None" = None
+    turns: list[str] = field(default_factory=list)
 
     @property
     def dead(self) -> list[str]:
         """The bodies in the dead-letter queue."""
         return [row.body for row in self.dead_letters.waiting] if self.dead_letters else []
 
-    def put(self, body: str, delay: timedelta = timedelta(0)) -> None:
-        self.waiting.append(_Waiting(body, self.clock.now() + delay))
+    def put(self, body: str, delay: timedelta = timedelta(0), user_id: str = "") -> None:
+        self.waiting.append(_Waiting(body, self.clock.now() + delay, user_id))
 
     def receive(self) -> Sequence[Delivery]:
         deliveries: list[Delivery] = []
-        for message in list(self.waiting):
-            if len(deliveries) == self.batch:
-                break
-            if message.visible_at > self.clock.now():
-                continue
+        while len(deliveries) < self.batch and (message := self._next()) is not None:
             if self.dead_letters is not None and message.received >= self.max_receives:
                 self.waiting.remove(message)
-                self.dead_letters.put(message.body)
+                self.dead_letters.put(message.body, user_id=message.user_id)
                 continue
+            self.turns = [user for user in self.turns if user != message.user_id]
+            self.turns.append(message.user_id)
             message.received += 1
             message.receipt = secrets.token_hex(8)
             message.visible_at = self.clock.now() + self.visibility
@@ -213,12 +222,23 @@ class MemoryInbox:
             row.visible_at = self.clock.now() + delay
 
     def bury(self, delivery: Delivery, reason: str) -> None:  # noqa: ARG002 - no place to keep it
+        row = self._held(delivery)
         self.done(delivery)
         if self.dead_letters is not None:
-            self.dead_letters.put(delivery.body)
+            self.dead_letters.put(delivery.body, user_id=row.user_id if row else "")
 
     def depth(self) -> int:
         return len(self.waiting)
+
+    def _next(self) -> _Waiting | None:
+        now = self.clock.now()
+        in_hand = Counter(row.user_id for row in self.waiting if row.visible_at > now)
+        turns = {user: number for number, user in enumerate(self.turns)}
+        return min(
+            (row for row in self.waiting if row.visible_at <= now),
+            key=lambda row: (in_hand[row.user_id], turns.get(row.user_id, -1)),
+            default=None,
+        )
 
     def _held(self, delivery: Delivery) -> _Waiting | None:
         return next((row for row in self.waiting if row.receipt == delivery.receipt), None)
@@ -234,7 +254,7 @@ class MemoryTopics:
     def publish(self, message: Message) -> None:
         self.published.append(message)
         for queue in SUBSCRIPTIONS[message.topic]:
-            self._inboxes[queue].put(message.to_json())
+            self._inboxes[queue].put(message.to_json(), user_id=message.user_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,10 +317,13 @@ class MemoryFiles:
         return stored.info
 
     def download(self, info: ObjectInfo, to: Path) -> None:
-        stored = self._get(info.key)
-        if stored.info.version_id != info.version_id or stored.info.etag != info.etag:
-            raise ObjectChangedError(f"object {info.key} is not the one that was submitted")
-        to.write_bytes(stored.body)
+        to.write_bytes(self._frozen(info).body)
+
+    def copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
+        stored = self._frozen(info)
+        return self.put(
+            key, stored.body, content_type=stored.content_type, file_name=stored.file_name
+        )
 
     def upload(self, source: Path, key: str, *, content_type: str, file_name: str) -> ObjectInfo:
         return self.put(key, source.read_bytes(), content_type=content_type, file_name=file_name)
@@ -318,6 +341,12 @@ class MemoryFiles:
     def keys(self, prefix: str) -> Iterator[ObjectInfo]:
         rows = sorted(self.objects.items())
         return iter([stored.info for key, stored in rows if key.startswith(prefix)])
+
+    def _frozen(self, info: ObjectInfo) -> _Object:
+        stored = self._get(info.key)
+        if stored.info.version_id != info.version_id or stored.info.etag != info.etag:
+            raise ObjectChangedError(f"object {info.key} is not the one that was submitted")
+        return stored
 
     def _get(self, key: str) -> _Object:
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gas.adapters.aws_errors import translated
-from gas.adapters.dynamodb_jobs import BY_USER, UNFINISHED
+from gas.adapters.dynamodb_jobs import BY_USER, UNFINISHED, UNFINISHED_OF_USER
 from gas.adapters.dynamodb_outbox import UNSENT
 from gas.adapters.dynamodb_uploads import BY_EXPIRY
 from gas.domain.errors import ConfigurationError, NotFoundError
@@ -58,6 +58,12 @@ def tables(names: Names) -> tuple[Table, ...]:
             indexes=(
                 Index(name=BY_USER, by="user_id", sorted_by="submit_time", whole=False),
                 Index(name=UNFINISHED, by="unfinished", sorted_by="submit_time", whole=False),
+                Index(
+                    name=UNFINISHED_OF_USER,
+                    by="unfinished_user",
+                    sorted_by="submit_time",
+                    whole=False,
+                ),
             ),
         ),
         Table(

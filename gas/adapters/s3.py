@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import (
+        CopySourceTypeDef,
+        HeadObjectOutputTypeDef,
+        ObjectIdentifierTypeDef,
+    )
 
 FORM_LIMIT = timedelta(minutes=10)
 """Longest life of a signed form: it can be used many times until it expires."""
@@ -128,6 +132,28 @@ class S3Files:
                 },
             ).result()
         return self.head(key)
+
+    def copy(self, info: ObjectInfo, key: str) -> ObjectInfo:
+        found = self.head(info.key, info.version_id)
+        if (found.etag, found.size) != (info.etag, info.size):
+            raise ObjectChangedError(f"object {info.key} is not the one that was submitted")
+        # One copy moves up to 5 GB, which is also the most that one signed form takes in.
+        source: CopySourceTypeDef = {"Bucket": self._bucket, "Key": info.key}
+        if found.version_id is not None:
+            source["VersionId"] = found.version_id
+        with translated(_missing(info.key)):
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=key,
+                CopySource=source,
+                CopySourceIfMatch=found.etag,
+                MetadataDirective="COPY",
+                ServerSideEncryption="AES256",
+            )
+        copied = self.head(key)
+        if copied.size != info.size:
+            raise OutageError(f"the copy of {info.key} has {copied.size} bytes")
+        return copied
 
     def read(self, key: str, *, start: int = 0, length: int) -> bytes:
         beyond = _BeyondEndError(f"object {key} has no byte {start}")

@@ -105,5 +105,9 @@ class TooManyError(RefusedError):
         self.retry_after = retry_after
 
 
+class QuotaError(RefusedError):
+    """The owner has as much of something as one person may have at a time."""
+
+
 class ForbiddenError(RefusedError):
     """The owner's plan, or the state of the result, does not allow it."""

@@ -125,3 +125,28 @@ def test_an_object_written_twice_is_listed_once_with_the_newest_bytes(
     found = [(info.key, info.size, info.etag) for info in world.files.keys("gas/ada/")]
     assert found == [(KEY, 7, newest.etag)]
     assert world.files.read(KEY, length=100) == b"another"
+
+
+def test_a_copy_has_the_bytes_and_outlives_the_original(world: World, tmp_path: Path) -> None:
+    info = _put(world, tmp_path, b"first")
+    copied = world.files.copy(info, "gas/ada/job-2~sample.vcf")
+    assert (copied.key, copied.size) == ("gas/ada/job-2~sample.vcf", 5)
+    world.files.delete(KEY)
+    world.files.download(copied, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"first"
+
+
+def test_only_the_bytes_that_were_frozen_are_copied(world: World, tmp_path: Path) -> None:
+    """As with a download: the frozen version, or the change is said; never the new bytes."""
+    frozen = _put(world, tmp_path, b"first")
+    _put(world, tmp_path, b"other")
+    other = "gas/ada/job-2~sample.vcf"
+    try:
+        copied = world.files.copy(frozen, other)
+    except ObjectChangedError:
+        return
+    world.files.download(copied, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"first"
+    world.files.delete(KEY)
+    with pytest.raises((ObjectNotFoundError, ObjectChangedError)):
+        world.files.copy(frozen, other)

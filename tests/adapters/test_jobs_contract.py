@@ -290,3 +290,17 @@ def test_jobs_of_one_moment_are_each_listed_once(world: World) -> None:
 def test_a_user_without_jobs_has_an_empty_page(world: World) -> None:
     page = world.jobs.of_user("nobody", limit=3)
     assert (list(page.jobs), page.next_token) == ([], None)
+
+
+def test_a_users_unfinished_jobs_are_counted_up_to_a_limit(world: World) -> None:
+    for number in range(3):
+        world.jobs.add(a_job(f"job-{number}"))
+    world.jobs.add(a_job("other", "bob"))
+    job = world.jobs.get("job-0")
+    world.jobs.move(job, job.claim(world.clock.now(), LEASE, "one"))
+    assert world.jobs.count_unfinished("ada", most=10) == 3
+    assert world.jobs.count_unfinished("ada", most=2) == 2
+    assert world.jobs.count_unfinished("nobody", most=2) == 0
+    job = world.jobs.get("job-1")
+    world.jobs.move(job, job.cancel(world.clock.now()))
+    assert world.jobs.count_unfinished("ada", most=10) == 2

@@ -154,3 +154,34 @@ def test_a_released_message_may_still_be_finished(world: World) -> None:
     inbox.done(delivery)
     world.pass_time(2 * SECOND)
     assert not inbox.receive()
+
+
+def test_one_user_who_sends_many_keeps_nobody_waiting(world: World) -> None:
+    inbox = world.inbox(Queue.ANNOTATE)
+    for number in range(30):
+        world.topics.publish(a_message(f"many-{number}"))
+    _one(inbox)
+    world.topics.publish(a_message("single", user_id="bob"))
+    assert Message.from_json(_one(inbox).body).job_id == "single"
+
+
+def test_users_take_turns_however_much_each_of_them_sends(world: World) -> None:
+    inbox = world.inbox(Queue.ANNOTATE)
+    for user, messages in {"ada": 30, "bob": 3, "cy": 3}.items():
+        for number in range(messages):
+            world.topics.publish(a_message(f"{user}-{number}", user_id=user))
+    served = []
+    for _ in range(9):
+        delivery = _one(inbox)
+        served.append(Message.from_json(delivery.body).user_id)
+        inbox.done(delivery)
+    assert [sorted(served[first : first + 3]) for first in (0, 3, 6)] == [["ada", "bob", "cy"]] * 3
+
+
+def test_a_users_own_messages_keep_their_order(world: World) -> None:
+    inbox = world.inbox(Queue.ANNOTATE)
+    for number in range(4):
+        world.topics.publish(a_message(f"job-{number}"))
+        world.pass_time(timedelta(milliseconds=2))
+    served = [Message.from_json(_one(inbox).body).job_id for _ in range(4)]
+    assert served == ["job-0", "job-1", "job-2", "job-3"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.bench.measure import merge, table
 
 GROUPS = {
+    "scaling": "tests.scaling.compare",
     "job": "tests.bench.job",
     "embedded": "tests.bench.embedded",
     "engine": "tests.bench.engine",

@@ -19,7 +19,7 @@ from ann.anntools.build.compiling import Job, compile_source
 from ann.anntools.build.download import Fetched
 from ann.anntools.io.bgzf import BLOCK, compress
 from ann.anntools.io.inflate import inflate_group
-from ann.anntools.store.manifest import Manifest, SourceInfo
+from ann.anntools.store.manifest import FORMAT, Manifest, SourceInfo
 from ann.anntools.store.reference import ReferenceWriter, current_release
 from tests.bench.measure import Measure
 from tests.bench.workload import CONTIGS, TRACKS, Workload, make_workload
@@ -27,7 +27,8 @@ from tests.bench.workload import CONTIGS, TRACKS, Workload, make_workload
 BENCH = Path(".bench") / "engine"
 RUNS = 5
 ASSEMBLY = "GRCh38"
-_MADE = "made"
+# What was compiled for another version cannot be read.
+_MADE = f"made-{FORMAT}"
 _CATALOGUE = """
 [[source]]
 name = "dbsnp"
@@ -56,10 +57,13 @@ path = "t{0}.bed.gz"
 title = "T{0}"
 """
 _PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 from ann.anntools.cli import main
 code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# Not ru_maxrss: that counts what the parent held when it started this process.
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")))
 sys.exit(code)
 """
 _WARM = """

@@ -40,6 +40,8 @@ MEMORY_SETTLED = 500
 
 LONGEST_WAIT = 120.0
 SYNCS = 200
+REFERENCE = {"GAS_REFERENCE": str((BENCH / "reference-of-jobs").absolute())}
+"""A compiled reference of our own: another release's run on this machine must not change it."""
 
 
 @dataclass
@@ -86,7 +88,7 @@ def measure(only: str) -> Iterator[Measure]:
         BENCH.mkdir(exist_ok=True)
         with (
             tempfile.TemporaryDirectory(dir=BENCH) as folder,
-            deployment(backend, Path(folder).resolve() / "home") as service,
+            deployment(backend, Path(folder).resolve() / "home", REFERENCE) as service,
         ):
             yield from _figures(service, source, backend, place, only)
 
@@ -141,7 +143,7 @@ def wait_for(service: Deployment, job_id: str, *, pause: float) -> None:
         if time.monotonic() > until:
             raise TimeoutError(f"job {job_id} is still {job.status}\n{service.stack.logs(10)}")
         time.sleep(pause)
-    assert job.status is Status.COMPLETED, job.failure
+    assert job.status is Status.COMPLETED, f"{job.failure}\n{service.stack.logs(30)}"
 
 
 def _memory(service: Deployment, source: Path, place: str) -> Iterator[Measure]:

@@ -110,7 +110,7 @@ def annotator_of(directory: Path, damage: DamagedReads, flips: int) -> Annotator
 def main(arguments: list[str]) -> int:
     """Fuzz until the time is up; the sanitizer ends the process when it finds something."""
     library, work = Path(arguments[0]), Path(arguments[1])
-    seconds, rng = float(arguments[2]), random.Random(int(arguments[3]))  # noqa: S311
+    seconds, rng = float(arguments[2]), random.Random(int(arguments[3]))  # noqa: S311 - chance that can be repeated
     binding.library = lambda: library
     exact_rooms()
     damage = DamagedReads(rng)

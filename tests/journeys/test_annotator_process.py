@@ -2,106 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from gas import wiring
-from gas.config import Settings, environment
-from gas.domain import names
-from gas.domain.job import Input, Job, Status
-from gas.domain.message import Kind, Message, Queue
-from gas.relay import relay
-from tests.support.annotating import REQUIRED
-
-ROOT = Path(__file__).parents[2]
-SLOW, QUICK = "tests.support.fake_engine", "tests.support.quick_engine"
-LEASE_SECONDS = 3
-
-
-class Bench:
-    """A home on disk, a submitted slow job, and annotators started on it."""
-
-    def __init__(self, home: Path) -> None:
-        self.env = REQUIRED | {
-            "GAS_HOME": str(home),
-            "DATABASE_URL": f"sqlite:///{home / 'accounts.db'}",
-            "GAS_LEASE_SECONDS": str(LEASE_SECONDS),
-            "GAS_HEARTBEAT_SECONDS": "0.5",
-            "GAS_POLL_SECONDS": "0.2",
-            "GAS_ANNOTATOR_SLOTS": "1",
-        }
-        home.mkdir()
-        self.home = home
-        self.settings = Settings.from_env(self.env)
-        self.outside = wiring.connect(self.settings)
-        self.outside.accounts.save_login("ada", name="Ada", email="a@example.org", institution="")
-        self.job_id = str(uuid.uuid4())
-
-    def submit(self) -> None:
-        source = self.home / "input"
-        source.write_text("slowly\n")
-        key = names.input_key("gas", "ada", self.job_id, "sample.vcf")
-        inputs = self.outside.inputs
-        info = inputs.upload(source, key, content_type="text/plain", file_name="sample.vcf")
-        frozen = Input(
-            bucket=inputs.bucket,
-            key=key,
-            size=info.size,
-            etag=info.etag,
-            version_id=info.version_id,
-        )
-        job = Job(
-            job_id=self.job_id,
-            user_id="ada",
-            input_file_name="sample.vcf",
-            input=frozen,
-            submitted_at=self.outside.clock.now(),
-        )
-        message = Message(kind=Kind.JOB_REQUESTED, job_id=self.job_id, user_id="ada")
-        self.outside.jobs.add(job, message)
-        relay([message], outbox=self.outside.outbox, topics=self.outside.topics)
-
-    def job(self) -> Job:
-        return self.outside.jobs.get(self.job_id)
-
-    @contextmanager
-    def annotator(self, engine: str, **changes: str) -> Iterator[subprocess.Popen[bytes]]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.annotator_process", engine],
-            cwd=ROOT,
-            env=environment() | self.env | changes,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait(timeout=30)
-
-    def running_child(self, process: subprocess.Popen[bytes]) -> int:
-        """The engine child at work, once there is one."""
-        self.wait(lambda: self.job().status is Status.RUNNING and _grandchildren(process.pid))
-        return _grandchildren(process.pid)[0]
-
-    def wait(self, what: Callable[[], object], seconds: float = 60) -> None:
-        until = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < until, self.job()
-            time.sleep(0.02)
-
-    def scratch(self) -> list[Path]:
-        return list(self.settings.scratch.iterdir())
-
-    def assert_one_result(self, attempt: int) -> None:
-        job = self.job()
-        assert (job.status, job.attempt) == (Status.COMPLETED, attempt)
-        assert {info.key for info in self.outside.results.keys("gas/")} == job.keys
+from gas.domain.job import Status
+from gas.domain.message import Queue
+from tests.support.annotator_bench import QUICK, SLOW, Bench, children_of
 
 
 @pytest.fixture
@@ -173,7 +81,7 @@ def test_an_annotator_without_its_fork_server_gives_the_job_back_and_starts_anew
 ) -> None:
     with bench.annotator(SLOW) as process:
         bench.running_child(process)
-        [server] = _children(process.pid)
+        [server] = children_of(process.pid)
         os.kill(server, signal.SIGKILL)
         assert process.wait(timeout=30) == 0
     assert bench.outside.inbox(Queue.ANNOTATE).depth() == 1
@@ -202,13 +110,17 @@ def test_an_annotator_stopped_beyond_its_lease_wakes_up_and_gives_way(bench: Ben
     assert not [path for path in bench.scratch() if path.name.startswith(f"{zombie.pid}-")]
 
 
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def _grandchildren(pid: int) -> list[int]:
-    """The engine children: those of the fork server, which is the annotator's only child."""
-    return [child for server in _children(pid) for child in _children(server)]
+@pytest.mark.timeout(180)
+def test_a_signal_in_the_long_poll_strands_no_message(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "home")
+    with bench.annotator(SLOW, GAS_POLL_SECONDS="5") as process:
+        bench.wait(lambda: list((bench.home / "bells").glob("annotate.*")))
+        process.send_signal(signal.SIGTERM)
+        bench.submit()
+        assert process.wait(timeout=60) == 0
+    assert (bench.job().status, bench.job().attempt) == (Status.PENDING, 0)
+    [delivery] = bench.outside.inbox(Queue.ANNOTATE).receive()
+    bench.outside.inbox(Queue.ANNOTATE).release(delivery)
+    with bench.annotator(QUICK):
+        bench.wait(lambda: bench.job().is_terminal)
+    bench.assert_one_result(attempt=1)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ann.anntools.consequence.ann import ann_text, intergenic_text
 from ann.anntools.consequence.effect import annotate_allele
@@ -16,20 +17,18 @@ from tests.model.lookup import AlleleLookup, IntervalLookup
 MAX_POS = (1 << 44) - 2
 MAX_LOOKUP = (1 << 31) - 2
 MAX_LISTED = 1000
+MAX_EVENT_TRANSCRIPTS = 200
+# No contig of a small world reaches so far, flanks included.
+CONTIG_END = 50_000
 _BASES = re.compile(rb"[ACGTNacgtn]+\Z")
+_SYMBOLIC = re.compile(rb"<(?!NON_REF>|X>)[A-Za-z0-9:_<>-]+>\Z")
+_BREAKEND = re.compile(rb"(?=.*[\[\]])(?!<.*>\Z)[A-Za-z0-9:_<>\[\].*-]{4,}\Z")
 _END = re.compile(rb"(?:^|;)END=([^;]*)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f]")
 _NUMBER = re.compile(rb"[0-9]{1,14}\Z")
 _FIXED = 8
 
 Form = tuple[int, bytes, bytes]
-
-
-def _is_symbolic(alt: bytes) -> bool:
-    """A symbolic allele or a breakend of which a consequence is told."""
-    if alt.startswith(b"<") and len(alt) > 2:
-        return alt not in {b"<*>", b"<X>", b"<NON_REF>"}
-    return len(alt) > 3 and (b"[" in alt or b"]" in alt)
 
 
 @dataclass
@@ -139,7 +138,7 @@ class PlainAnnotator:
                         texts[MAX_LISTED:] = [b"+%d" % (len(texts) - MAX_LISTED)]
                     info.append(name.encode() + b"=" + b",".join(texts))
             else:
-                entries = self._entries(reader, contig, pos, ref, alts, end)
+                entries = self._entries(reader, contig, (pos, ref, end), alts)
                 if entries:
                     info.append(resolved.names[0].encode() + b"=" + b",".join(entries))
         return ids, info
@@ -167,32 +166,33 @@ class PlainAnnotator:
                 info.append(name.encode() + b"=" + b",".join(present))
 
     def _entries(
-        self, genes: GeneReader, contig: str, pos: int, ref: bytes, alts: list[bytes], stop: int
+        self, genes: GeneReader, contig: str, place: tuple[int, bytes, int], alts: list[bytes]
     ) -> list[bytes]:
-        if f"{contig}/brk" not in genes.container or not _BASES.match(ref):
+        if f"{contig}/brk" not in genes.container:
             return []
-
-        def genome(start: int, end: int) -> bytes | None:
-            return self._sequences.fetch(contig, start, end) if self._sequences else None
-
-        known = self._sequences is not None and self._sequences.length(contig) > 0
+        pos, ref, end = place
         begin = max(0, pos - 1)
-        breaks = genes.container[f"{contig}/brk"].tolist()
         entries: list[tuple[int, bytes]] = []
         for alt in alts:
-            symbolic = _is_symbolic(alt)
-            if not symbolic and not _BASES.match(alt):
+            event = _SYMBOLIC.match(alt) is not None
+            if (
+                not event
+                and not _BREAKEND.match(alt)
+                and not (_BASES.match(alt) and _BASES.match(ref))
+            ):
                 continue
             near: dict[int, None] = {}
-            reach = stop if symbolic else begin + len(ref)
-            for place in (begin, *(at for at in breaks if begin < at < reach)):
-                near.update(dict.fromkeys(genes.near(contig, place)))
-            end = stop if alt.startswith(b"<") else None
+            last = end if event else begin + len(ref)
+            for base in range(begin, min(last, CONTIG_END)):
+                near.update(dict.fromkeys(genes.near(contig, base)))
+            if event and len(near) > MAX_EVENT_TRANSCRIPTS:
+                continue
             found = []
             for number in near:
                 transcript = genes.transcript(number)
-                bases = genome if known else None
-                effect = annotate_allele(transcript, pos, ref, alt, bases, end)
+                effect = annotate_allele(
+                    transcript, pos, ref, alt, self._genome(contig), end if event else None
+                )
                 if effect.terms[0] is not Term.INTERGENIC:
                     text = ann_text(alt.decode(), effect)
                     found.append((SEVERITY[effect.terms[0]], text.encode()))
@@ -200,3 +200,8 @@ class PlainAnnotator:
                 (SEVERITY[Term.INTERGENIC], intergenic_text(alt.decode()).encode())
             ]
         return [text for _, text in sorted(entries, key=lambda entry: entry[0])]
+
+    def _genome(self, contig: str) -> Callable[[int, int], bytes | None] | None:
+        if self._sequences is None or not self._sequences.length(contig):
+            return None
+        return partial(self._sequences.fetch, contig)

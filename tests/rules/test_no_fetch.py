@@ -18,6 +18,7 @@ SPEAK = frozenset({"requests", "urllib.request", "http.client", "socket", "urlli
 MAY_SPEAK = {
     "ann/annotator.py": "asks what this machine is called",
     "ann/child.py": "talks to its parent over a pair of sockets",
+    "ann/forkserver.py": "talks to its parent over a pair of sockets",
     "util/announce.py": "asks its own service whether it answers",
     "util/run.py": "looks for free ports",
     "util/stack.py": "looks for free ports",

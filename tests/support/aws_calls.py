@@ -63,6 +63,11 @@ class Calls:
             return {(f"s3:GetObject{version}", an_object), ("s3:ListBucket", bucket)}
         if operation in WRITE:
             return {("s3:PutObject", an_object)}
+        if operation == "CopyObject":
+            source = said["CopySource"]
+            read = f"arn:aws:s3:::{source['Bucket']}/{source['Key']}"
+            version = "Version" if "VersionId" in source else ""
+            return {("s3:PutObject", an_object), (f"s3:GetObject{version}", read)}
         if operation == "DeleteObjects":
             return {
                 (

@@ -3,9 +3,9 @@
 An emulator's create_stack skips queue policies, subscriptions, topic and bucket policies, alarms
 and more without a word; here they are read from the same templates and made one by one.
 
-    deployment = Deployment(base_url=..., account_id=...)
-    build(deployment, endpoint="http://127.0.0.1:5000")    # everything the processes talk to
-    settings = settings_of(deployment)                     # what a machine would be told of it
+    environment = Environment(base_url=..., account_id=...)
+    build(environment, endpoint="http://127.0.0.1:5000")    # everything the processes talk to
+    settings = settings_of(environment)                     # what a machine would be told of it
 """
 
 import json
@@ -36,7 +36,7 @@ def queue_rows() -> list[dict[str, str]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployment:
+class Environment:
     """What an operator chooses."""
 
     prefix: str = "gas"
@@ -46,7 +46,7 @@ class Deployment:
     account_id: str = ACCOUNT
 
     def resolver(self, found: Stack, parameters: Mapping[str, str] | None = None) -> Resolver:
-        """Works the template's functions out for this deployment."""
+        """Works the template's functions out for this environment."""
         values = {**self._known(), **(parameters or {})}
         return Resolver(found, {**values, **_named(self, Resolver(found, values))})
 
@@ -108,15 +108,15 @@ NAMED = {
 """The property that names a resource, by its kind."""
 
 
-def _named(deployment: Deployment, resolve: Resolver) -> dict[str, str]:
+def _named(environment: Environment, resolve: Resolver) -> dict[str, str]:
     """What a reference to a resource of the template itself stands for."""
-    where = f"{deployment.region}:{deployment.account_id}"
+    where = f"{environment.region}:{environment.account_id}"
     arns = {
         "AWS::SQS::Queue": f"arn:aws:sqs:{where}:",
         "AWS::SNS::Topic": f"arn:aws:sns:{where}:",
         "AWS::Logs::LogGroup": f"arn:aws:logs:{where}:log-group:",
         "AWS::S3::Bucket": "arn:aws:s3:::",
-        "AWS::IAM::Role": f"arn:aws:iam::{deployment.account_id}:role/",
+        "AWS::IAM::Role": f"arn:aws:iam::{environment.account_id}:role/",
         "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{where}:secret:",
     }
     referred_by_arn = ("AWS::SNS::Topic", "AWS::SecretsManager::Secret")
@@ -136,15 +136,15 @@ def _named(deployment: Deployment, resolve: Resolver) -> dict[str, str]:
 class Builder:
     """Makes the resources of one stack, in the order of the template."""
 
-    def __init__(self, deployment: Deployment, endpoint: str | None) -> None:
-        self._deployment = deployment
-        self._session = boto3.session.Session(region_name=deployment.region)
+    def __init__(self, environment: Environment, endpoint: str | None) -> None:
+        self._environment = environment
+        self._session = boto3.session.Session(region_name=environment.region)
         self._endpoint = endpoint
 
     def build(self, name: str, parameters: Mapping[str, str] | None = None) -> None:
         """Everything of that stack that a process of the service can notice."""
         found = stack(name)
-        resolve = self._deployment.resolver(found, parameters)
+        resolve = self._environment.resolver(found, parameters)
         # What others point at comes first: the order of MAKERS, and dead letters before queues.
         for kind, make in MAKERS.items():
             bodies = [resolve(dict(body)) for body in found.of_type(kind).values()]
@@ -260,9 +260,9 @@ BUILT = ("messaging", "data", "workers")
 """Besides the queues: the stacks whose resources the processes talk to or are told about."""
 
 
-def build(deployment: Deployment, endpoint: str | None = None) -> None:
+def build(environment: Environment, endpoint: str | None = None) -> None:
     """The environment, on AWS's own address or an emulator's; topics and queues first."""
-    builder = Builder(deployment, endpoint)
+    builder = Builder(environment, endpoint)
     builder.build("messaging")
     for row in queue_rows():
         builder.build("queue", row)
@@ -270,12 +270,12 @@ def build(deployment: Deployment, endpoint: str | None = None) -> None:
         builder.build(name)
 
 
-def settings_of(deployment: Deployment) -> dict[str, str]:
+def settings_of(environment: Environment) -> dict[str, str]:
     """The settings that a machine is told of through the parameter store."""
     settings: dict[str, str] = {}
     for name in BUILT:
         found = stack(name)
-        resolve = deployment.resolver(found)
+        resolve = environment.resolver(found)
         for body in found.of_type("AWS::SSM::Parameter").values():
             made = resolve(dict(body))
             _, _, folder, setting = made["Name"].split("/")

@@ -6,7 +6,7 @@
 
 What differs from `moto_server` itself: requests other than S3's are served one after another,
 because moto's own structures lose messages and let two conditional writes pass when threads meet;
-and `/sent-mails` tells what SES was given.
+queues are fair between message groups; and `/sent-mails` tells what SES was given.
 """
 
 import argparse
@@ -37,6 +37,8 @@ from moto.moto_server.werkzeug_app import (
 )
 from moto.ses.models import ses_backends
 from werkzeug.serving import make_server
+
+from tests.support.fair_sqs import make_sqs_fair
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
@@ -233,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=LIVES_AT_MOST)
     parser.add_argument("--starter", type=int, help="the process whose end ends this one")
     chosen = parser.parse_args(arguments)
+    make_sqs_fair()
     app = OneByOne(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", chosen.port, app, threaded=True, request_handler=QuietHandler)
     bound_life(chosen.seconds, chosen.starter)

@@ -82,3 +82,13 @@ def read_upload_id(fields: Mapping[str, Any]) -> str:
         raise RefusedError(
             "bad-field", "`upload_id` is not one of ours.", "Start the upload again."
         ) from None
+
+
+def read_wish_id(fields: Mapping[str, Any]) -> str:
+    """The id of one wish, made with the page that offers it; raises RefusedError."""
+    try:
+        return str(UUID(read_text(fields, "wish_id", longest=36)))
+    except ValueError:
+        raise RefusedError(
+            "bad-field", "The form lacks its id.", "Load the page again and repeat what you did."
+        ) from None

@@ -12,6 +12,7 @@ from gas.domain.errors import (
     JobNotFoundError,
     NotFoundError,
     ObjectNotFoundError,
+    QuotaError,
     RefusedError,
     TemporaryError,
     TooLargeError,
@@ -54,24 +55,14 @@ def permit_upload(
     """
     limit = settings.plan.input_limit(account.tier)
     if size is not None:
-        _check_size(size, limit, most=settings.premium_post_bytes)
-    now, upload_id = outside.clock.now(), str(uuid4())
-    upload = PendingUpload(
-        upload_id=upload_id,
-        user_id=account.user_id,
-        key=input_key(settings.key_prefix, account.user_id, upload_id, file_name),
-        file_name=file_name,
-        max_bytes=limit,
-        created_at=now,
-        expires_at=now + settings.upload_window,
-    )
-    outside.uploads.add(upload)
+        check_size(size, limit, most=settings.premium_post_bytes)
+    upload = _remember(account, file_name, settings=settings, outside=outside)
     form = outside.inputs.upload_form(
         upload.key,
         max_bytes=settings.premium_post_bytes if limit is None else limit,
         content_type=CONTENT_TYPE,
         expires_in=settings.upload_window,
-        redirect_to=None if redirect_base is None else f"{redirect_base}/{upload_id}",
+        redirect_to=None if redirect_base is None else f"{redirect_base}/{upload.upload_id}",
     )
     return upload, form
 
@@ -103,34 +94,80 @@ def submit_upload(
             "Upload it again; an upload that was cancelled or refused leaves nothing behind.",
         ) from None
     limit = settings.plan.input_limit(account.tier)
-    _check_size(info.size, limit, most=None)
-    job = _add(upload_id, upload.file_name, info, account, wish, outside=outside)
-    try:
-        outside.uploads.remove(upload_id)
-    except TemporaryError:
-        log.warning("a submitted upload was not forgotten", extra={"job_id": upload_id})
+    check_size(info.size, limit, most=None)
+    job = add_job(
+        upload_id, upload.file_name, info, account, wish, settings=settings, outside=outside
+    )
+    _forget(upload_id, outside=outside)
     return job
 
 
 def submit_example(
     source: Path, account: Account, wish: Wish, *, settings: Settings, outside: Outside
 ) -> Job:
-    """Make a job of the bundled example."""
-    job_id = str(uuid4())
-    key = input_key(settings.key_prefix, account.user_id, job_id, EXAMPLE_NAME)
-    info = outside.inputs.upload(source, key, content_type=CONTENT_TYPE, file_name=EXAMPLE_NAME)
-    return _add(job_id, EXAMPLE_NAME, info, account, wish, outside=outside)
+    """Make a job of the bundled example.
+
+    It is remembered like any upload, so that its copy goes when no job comes of it.
+    """
+    upload = _remember(account, EXAMPLE_NAME, settings=settings, outside=outside)
+    info = outside.inputs.upload(
+        source, upload.key, content_type=CONTENT_TYPE, file_name=EXAMPLE_NAME
+    )
+    job = add_job(
+        upload.upload_id, EXAMPLE_NAME, info, account, wish, settings=settings, outside=outside
+    )
+    _forget(upload.upload_id, outside=outside)
+    return job
 
 
-def _add(
+def _remember(
+    account: Account, file_name: str, *, settings: Settings, outside: Outside
+) -> PendingUpload:
+    now, upload_id = outside.clock.now(), str(uuid4())
+    upload = PendingUpload(
+        upload_id=upload_id,
+        user_id=account.user_id,
+        key=input_key(settings.key_prefix, account.user_id, upload_id, file_name),
+        file_name=file_name,
+        max_bytes=settings.plan.input_limit(account.tier),
+        created_at=now,
+        expires_at=now + settings.upload_window,
+    )
+    outside.uploads.add(upload)
+    return upload
+
+
+def _forget(upload_id: str, *, outside: Outside) -> None:
+    try:
+        outside.uploads.remove(upload_id)
+    except TemporaryError:
+        log.warning("a submitted upload was not forgotten", extra={"job_id": upload_id})
+
+
+def add_job(
     job_id: str,
     file_name: str,
     info: ObjectInfo,
     account: Account,
     wish: Wish,
     *,
+    settings: Settings,
     outside: Outside,
 ) -> Job:
+    """Make the job of an object that lies in the inputs; the same job again when asked again.
+
+    Raises QuotaError where its owner has as many unfinished jobs as one may have.
+    """
+    most = settings.user_jobs
+    if outside.jobs.count_unfinished(account.user_id, most=most) >= most:
+        try:
+            return _own(outside.jobs.get(job_id), account)
+        except JobNotFoundError:
+            raise QuotaError(
+                "too-many-jobs",
+                f"You have {most:,} annotations that wait or run, as many as one may have.",
+                "Wait until some of them are done, or cancel those you do not need.",
+            ) from None
     job = Job(
         job_id=job_id,
         user_id=account.user_id,
@@ -166,7 +203,8 @@ def _own(job: Job, account: Account) -> Job:
     return job
 
 
-def _check_size(size: int, limit: int | None, *, most: int | None) -> None:
+def check_size(size: int, limit: int | None, *, most: int | None) -> None:
+    """Raise RefusedError for an empty file, TooLargeError for one above a limit in bytes."""
     if size == 0:
         raise RefusedError(
             "empty-file",

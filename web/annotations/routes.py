@@ -2,7 +2,7 @@
 
 import logging
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,12 +10,17 @@ from flask.typing import ResponseReturnValue
 from gas.domain.audit import Action
 from gas.domain.errors import ForbiddenError, NotFoundError, StaleJobError
 from gas.domain.job import Job, ObjectKind, Status
+from gas.erase import Eraser
 from gas.ports import Page
+from web.annotate.fields import read_wish_id, sent_fields
+from web.annotate.rerun import rerun
 from web.annotations.log import read_part
 from web.annotations.view import JobView, Result, may_fetch, result_of, view_of
 from web.audit import record
+from web.consent import check_consent
 from web.context import this_web
 from web.guards import own_job, signed_in, the_account
+from web.limits import check_submit
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +60,7 @@ def details(job_id: UUID) -> ResponseReturnValue:
     """One annotation."""
     view = _view(own_job(job_id))
     record(Action.JOB_VIEWED, job_id=view.job.job_id)
-    return render_template("annotations/details.html", view=view)
+    return render_template("annotations/details.html", view=view, wish_id=uuid4())
 
 
 @blueprint.get("/annotations/<uuid:job_id>/live")
@@ -147,6 +152,49 @@ def cancel(job_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("annotations.details", job_id=job_id), 303)
 
 
+@blueprint.post("/annotations/<uuid:job_id>/rerun")
+@signed_in
+def rerun_job(job_id: UUID) -> ResponseReturnValue:
+    """Annotate the same file once more; a form sent twice makes one job."""
+    web, fields, former = this_web(), sent_fields(), own_job(job_id)
+    check_consent(the_account())
+    check_submit(the_account())
+    job = rerun(
+        former,
+        read_wish_id(fields),
+        the_account(),
+        settings=web.settings,
+        outside=web.outside,
+    )
+    record(Action.JOB_RERUN, job_id=job.job_id)
+    return redirect(url_for("annotations.details", job_id=job.job_id), 303)
+
+
+@blueprint.post("/annotations/<uuid:job_id>/delete")
+@signed_in
+def delete(job_id: UUID) -> ResponseReturnValue:
+    """Remove everything of the job, whatever it is doing."""
+    web = this_web()
+    eraser = Eraser(
+        jobs=web.outside.jobs,
+        inputs=web.outside.inputs,
+        results=web.outside.results,
+        clock=web.outside.clock,
+        key_prefix=web.settings.key_prefix,
+    )
+    job = own_job(job_id)
+    eraser.erase(job)
+    record(Action.JOB_DELETED, job_id=job.job_id)
+    return redirect(url_for("annotations.index"), 303)
+
+
+@blueprint.get("/annotations/<uuid:job_id>/deletion")
+@signed_in
+def confirm_delete(job_id: UUID) -> ResponseReturnValue:
+    """Ask once before anything is removed."""
+    return render_template("annotations/delete.html", job=own_job(job_id))
+
+
 def _closed(result: Result) -> ForbiddenError:
     if result is Result.RESTORING:
         return ForbiddenError(
@@ -178,7 +226,5 @@ def _views(page: Page) -> list[JobView]:
 def _view(job: Job) -> JobView:
     web = this_web()
     account = the_account()
-    ahead = None
-    if job.status is Status.PENDING and (queue := web.queue.look()) is not None:
-        ahead = queue.ahead_of(job.job_id)
-    return view_of(job, account, web.settings.plan, web.outside.clock.now(), ahead=ahead)
+    queue = web.queue.look() if job.status is Status.PENDING else None
+    return view_of(job, account, web.settings.plan, web.outside.clock.now(), queue=queue)

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from gas.domain.account import Account, Plan, Tier
 from gas.domain.job import ARCHIVED_KINDS, Job, ObjectKind, Status, Storage, StoredObject
+from web.queue import Snapshot
 
 
 class Result(StrEnum):
@@ -39,6 +40,8 @@ class JobView:
     files: tuple[FileView, ...]
     live: bool
     ahead: int | None
+    wait: timedelta | None
+    is_silent: bool
     took: timedelta | None
 
     @property
@@ -85,9 +88,10 @@ def may_fetch(kind: ObjectKind, result: Result) -> bool:
 
 
 def view_of(
-    job: Job, account: Account, plan: Plan, now: datetime, *, ahead: int | None = None
+    job: Job, account: Account, plan: Plan, now: datetime, *, queue: Snapshot | None = None
 ) -> JobView:
-    """The job as its owner's pages show it."""
+    """The job as its owner's pages show it; a waiting one with its place in the queue."""
+    queue = queue if job.status is Status.PENDING else None
     result = result_of(job, account, plan, now)
     until = plan.download_until(job, account) if result is Result.READY else None
     label, tone = LABELS[job.status]
@@ -106,7 +110,9 @@ def view_of(
             for stored in sorted(job.objects, key=lambda stored: list(TITLES).index(stored.kind))
         ),
         live=not job.is_terminal or until is not None or result is Result.RESTORING,
-        ahead=ahead,
+        ahead=queue.ahead_of(job.job_id) if queue else None,
+        wait=queue.wait_of(job.job_id) if queue else None,
+        is_silent=queue is not None and queue.is_silent,
         took=took,
     )
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeGuard
 
+from ann.anntools.assembly.contigs import CANONICAL
 from ann.anntools.errors import AnnToolsError
 from ann.anntools.store.manifest import Column
 
 CATALOGUE: Final = Path(__file__).parent / "catalogue.toml"
+NUCLEAR: Final = CANONICAL[:-1]
 ASSEMBLIES: Final = ("GRCh38", "GRCh37", "NCBI36")
 
 FORMATS: Final = (
@@ -26,6 +28,8 @@ FORMATS: Final = (
     "chain",
 )
 _NEEDS_NO_COLUMNS: Final = frozenset({"ensembl", "fasta", "hgnc", "chain", "bed"})
+# In a URL: one file for each chromosome.
+_EACH_CONTIG: Final = "{contig}"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _KEY: Final = re.compile(r"[A-Za-z_][0-9A-Za-z_.]{0,59}")
 _TYPES: Final = ("String", "Integer", "Float", "Character")
@@ -230,7 +234,7 @@ def _source(path: Path, number: int, data: object) -> SourceSpec:
         layout=_layout(entry, form),
         default=entry.flag("default", default=False),
         megabytes=size,
-        replaces=frozenset(entry.texts("replaces")),
+        replaces=frozenset(entry.texts("replaces")) | ({"rCRS"} if form == "fasta" else set()),
         lifts_to=entry.one_of("lifts_to", ASSEMBLIES) if form == "chain" else None,
     )
 
@@ -252,10 +256,19 @@ def _files(path: Path, entry: _Entry) -> tuple[FileSpec, ...]:
         if not _is_table(value):
             raise entry.error("'file' must name roles, as in file.data = { url = ... }")
         named = value
-    return tuple(
-        _file(path, _Entry(path.name, f"{entry.text('name')}, file {role}", data, known), role)
-        for role, data in named.items()
-    )
+    found = []
+    for role, data in named.items():
+        where = f"{entry.text('name')}, file {role}"
+        file = _file(path, _Entry(path.name, where, data, known), role)
+        if _EACH_CONTIG not in file.url:
+            found.append(file)
+            continue
+        if file.path is not None or file.md5 or file.sha256:
+            raise entry.error(f"{_EACH_CONTIG} stands in a url without md5 and sha256 only")
+        found += [
+            FileSpec(f"chr{contig}", file.url.replace(_EACH_CONTIG, contig)) for contig in NUCLEAR
+        ]
+    return tuple(found)
 
 
 def _file(path: Path, entry: _Entry, role: str) -> FileSpec:

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from ann.anntools.build.catalogue import SourceSpec
 from ann.anntools.build.chains import canonical_blocks
 from ann.anntools.build.download import Fetched
 from ann.anntools.build.parse import table
-from ann.anntools.build.parse.ensembl import gene_names, read_models
+from ann.anntools.build.parse.ensembl import GeneModels, SequenceFile
 from ann.anntools.build.parse.fasta import sequences
 from ann.anntools.build.parse.hgnc import COLUMNS as HGNC_COLUMNS
 from ann.anntools.build.parse.hgnc import hgnc
@@ -23,7 +23,7 @@ from ann.anntools.build.parse.place import Places
 from ann.anntools.build.parse.vcf import VcfPlan, make_plan, read_header, record_blocks
 from ann.anntools.build.parse.vcf_rows import BlockRows, block_rows
 from ann.anntools.bundled import load
-from ann.anntools.store.alleles import AlleleWriter
+from ann.anntools.store.alleles import AlleleWriter, MixedContigsError
 from ann.anntools.store.chain import write_chain
 from ann.anntools.store.genes import GeneWriter
 from ann.anntools.store.intervals import IntervalWriter
@@ -82,7 +82,7 @@ def _data(job: Job) -> Path:
 
 
 @contextmanager
-def _or_discarded(writer: AlleleWriter | SequenceWriter) -> Iterator[None]:
+def _or_discarded(writer: AlleleWriter | GeneWriter | SequenceWriter) -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -91,26 +91,29 @@ def _or_discarded(writer: AlleleWriter | SequenceWriter) -> Iterator[None]:
 
 
 def _vcf(job: Job, directory: Path, pool: Executor | None) -> Compiled:
-    path = _data(job)
-    header = read_header(path, job.spec)
-    plan = make_plan(path, job.spec, header, job.sequences)
-    release = header.release if job.spec.release == "date in the file" else ""
+    files = [(file.path, read_header(file.path, job.spec)) for file in job.files.values()]
+    release = files[0][1].release if job.spec.release == "date in the file" else ""
     columns = tuple(column.column for column in job.spec.columns)
     writer = AlleleWriter(directory, info_of(job, release), columns, directory, grouped=True)
     skipped: Counter[str] = Counter()
-    records = 0
     with _or_discarded(writer):
-        tasks = ((plan, first, text) for first, text in record_blocks(path, header))
-        for made in _in_order(tasks, pool):
-            records += made.records
-            skipped.update(made.skipped)
-            for part in made.parts:
-                writer.add_rows(part)
-        if not records:
-            raise SourceError(path.name, "holds no record")
+        for path, header in files:
+            plan = make_plan(path, job.spec, header, job.sequences)
+            records = 0
+            tasks = ((plan, first, text) for first, text in record_blocks(path, header))
+            for made in _in_order(tasks, pool):
+                records += made.records
+                skipped.update(made.skipped)
+                try:
+                    for part in made.parts:
+                        writer.add_rows(part)
+                except MixedContigsError as error:
+                    raise SourceError(path.name, str(error)) from error
+            if not records:
+                raise SourceError(path.name, "holds no record")
         source = writer.finish()
     if not source.records:
-        raise SourceError(path.name, f"no record on a chromosome of {job.spec.assembly}")
+        raise SourceError(files[0][0].name, f"no record on a chromosome of {job.spec.assembly}")
     return Compiled([source], [f"{count} {what} left out" for what, count in skipped.items()])
 
 
@@ -184,7 +187,6 @@ def _fasta(job: Job, directory: Path) -> Compiled:
     with _or_discarded(writer):
         for name, pieces in sequences(path):
             contig = places.name(name, 1)
-            # The mitochondrion is bundled.
             if contig is None or contig == "MT":
                 for _ in pieces:
                     pass
@@ -197,22 +199,38 @@ def _fasta(job: Job, directory: Path) -> Compiled:
                     f"{job.spec.assembly}",
                 )
         places.finish()
+        # A reference has one source of sequences: the bundled mitochondrion goes with it.
+        for row in load.sequences():
+            writer.add(row.contig, [row.sequence.encode()])
         return Compiled([writer.finish()])
 
 
 def _ensembl(job: Job, directory: Path) -> Compiled:
     if "gff3" not in job.files:
         raise SourceError(job.spec.name, "needs file.gff3")
-    paths = {role: file.path for role, file in job.files.items()}
-    models = read_models(paths["gff3"], job.spec.assembly, paths.get("cds"), paths.get("cdna"))
+    path = job.files["gff3"].path
     info = replace(info_of(job), name="transcripts", title="Transcripts")
-    writer = GeneWriter(directory, info)
-    for transcript in (*models.transcripts, *load.mitochondrial_transcripts()):
-        writer.add(transcript)
+    with ExitStack() as stack:
+        found = {
+            role: stack.enter_context(closing(SequenceFile(job.files[role].path, directory)))
+            for role in ("cds", "cdna")
+            if role in job.files
+        }
+        models = GeneModels(path, job.spec.assembly, found.get("cds"), found.get("cdna"))
+        writer = GeneWriter(directory, info)
+        stack.enter_context(_or_discarded(writer))
+        for transcript in models.transcripts():
+            try:
+                writer.add(transcript)
+            except ValueError as error:
+                raise SourceError(path.name, str(error)) from error
+        for transcript in load.mitochondrial_transcripts():
+            writer.add(transcript)
+        transcripts = writer.finish()
     columns = (bundled.GENE, bundled.GENE_ID, bundled.HGNC)
     intervals = IntervalWriter(directory, replace(info, name="genes", title="Genes"), columns)
     hgnc_ids = bundled.hgnc_ids()
-    for gene in gene_names(models):
+    for gene in models.genes:
         values = (gene.gene_name, gene.gene_id, hgnc_ids.get(gene.gene_id))
         intervals.add(gene.contig, gene.start, gene.end, values)
     for each in load.mitochondrial_genes():
@@ -224,4 +242,4 @@ def _ensembl(job: Job, directory: Path) -> Compiled:
         notes.append(f"{models.unmatched} coding sequences do not fit their exons: left out")
     if models.without_sequence:
         notes.append(f"{models.without_sequence} coding transcripts have no sequence")
-    return Compiled([writer.finish(), intervals.finish()], notes)
+    return Compiled([transcripts, intervals.finish()], notes)

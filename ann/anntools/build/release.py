@@ -108,6 +108,9 @@ def _check_names(assembly: str, specs: Sequence[SourceSpec]) -> None:
                 f"two sources are called {name}: rename one, or let it say "
                 f'replaces = ["{name}"] if it takes the place of the bundled one'
             )
+    genomes = [spec.name for spec in specs if spec.format == "fasta"]
+    if len(genomes) > 1:
+        raise CatalogueError(f"only one source of sequences can be built: {', '.join(genomes)}")
     keys = Counter(
         column.column.key for spec in specs for column in spec.columns if column.column.key != "ID"
     )
@@ -182,30 +185,39 @@ def _compile_all(
 ) -> dict[str, _Kept]:
     kept: dict[str, _Kept] = {}
     sequences = [base / "rCRS.ann"] if base else []
-    context = get_context("forkserver")
-    with ProcessPoolExecutor(max(1, threads), mp_context=context) as pool:
-        genomes = [spec for spec in specs if spec.format == "fasta"]
-        for spec in genomes:
-            kept[spec.name] = _compiled(home, Job(spec, files[spec.name]), say, pool)
-            sequences += [kept[spec.name].directory / f"{spec.name}.ann"]
-        rest = [spec for spec in specs if spec.format != "fasta"]
-        waiting: list[tuple[SourceSpec, Future[_Kept]]] = []
-        for spec in rest:
+    # Sequences first: indels of the others are aligned with them.
+    ordered = sorted(specs, key=lambda spec: spec.format != "fasta")
+    waiting: list[tuple[SourceSpec, Future[_Kept]]] = []
+    with _workers(threads) as pool:
+        for spec in ordered:
             job = Job(spec, files[spec.name], tuple(sequences))
-            if spec.format != "vcf":
+            if spec.format == "fasta":
+                kept[spec.name] = _compiled(home, job, say, None)
+                sequences.append(kept[spec.name].directory / f"{spec.name}.ann")
+            elif spec.format != "vcf" and pool is not None:
                 waiting.append((spec, pool.submit(_compiled, home, job, None, None)))
+        for spec in ordered:
+            if spec.name not in kept and spec.name not in {each.name for each, _ in waiting}:
+                job = Job(spec, files[spec.name], tuple(sequences))
+                kept[spec.name] = _compiled(home, job, say, pool)
+        for spec, future in waiting:
+            kept[spec.name] = future.result()
+            _tell(spec, kept[spec.name], say)
+    return kept
+
+
+@contextmanager
+def _workers(threads: int) -> Iterator[Executor | None]:
+    """Processes to compile with; none where there is but one core to use."""
+    if threads <= 1:
+        yield None
+        return
+    with ProcessPoolExecutor(threads, mp_context=get_context("forkserver")) as pool:
         try:
-            for spec in rest:
-                if spec.format == "vcf":
-                    job = Job(spec, files[spec.name], tuple(sequences))
-                    kept[spec.name] = _compiled(home, job, say, pool)
-            for spec, future in waiting:
-                kept[spec.name] = future.result()
-                _tell(spec, kept[spec.name], say)
+            yield pool
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    return kept
 
 
 def _tell(spec: SourceSpec, kept: _Kept, say: Say) -> None:

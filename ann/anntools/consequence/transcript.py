@@ -26,6 +26,7 @@ from ann.anntools.consequence.escape import encode
 
 _TGA = b"TGA"
 _CODON = 3
+_MITOCHONDRIAL = 2
 
 
 class Point(NamedTuple):
@@ -314,13 +315,16 @@ class Model:
         if self.protein is None:
             return ("WARNING_SEQUENCE_NOT_AVAILABLE",)
         found = []
-        if not self.complete_start or (self.coding_end - self.frame_start) % _CODON:
+        tail = self.bases(self.frame_start + _CODON * len(self.protein), self.coding_end)
+        # Six human mitochondrial genes end in T or TA: the poly-A tail makes it a stop codon.
+        completed = self.genetic_code.table == _MITOCHONDRIAL and tail in (b"T", b"TA")
+        if not self.complete_start or (tail and not completed):
             found.append("WARNING_TRANSCRIPT_INCOMPLETE")
         if self.complete_start and not self.has_start:
             found.append("WARNING_TRANSCRIPT_NO_START_CODON")
         if STOP in self.protein[:-1]:
             found.append("WARNING_TRANSCRIPT_MULTIPLE_STOP_CODONS")
-        if not self.complete_end and "WARNING_TRANSCRIPT_INCOMPLETE" not in found:
+        if not (self.complete_end or completed or "WARNING_TRANSCRIPT_INCOMPLETE" in found):
             found.append("WARNING_TRANSCRIPT_NO_STOP_CODON")
         return tuple(found)
 

@@ -4,7 +4,6 @@ Formats: Tabix and CSIv1 specifications of the samtools project (hts-specs).
 """
 
 import struct
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,31 +13,104 @@ from ann.anntools.io.bgzf import EOF, compress
 TBI_LIMIT = 1 << 29
 _WINDOW = 14
 _TBI_DEPTH = 5
+_MAX_DEPTH = 10
+_HEIGHT = 48
 _META = struct.pack("<6i", 2, 1, 2, 0, ord("#"), 0)
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 
 
-@dataclass(slots=True)
 class _Contig:
-    begins: list[I64] = field(default_factory=list)
-    ends: list[I64] = field(default_factory=list)
-    firsts: list[U64] = field(default_factory=list)
-    lasts: list[U64] = field(default_factory=list)
+    """What an index says of one contig, gathered from records in order."""
+
+    def __init__(self) -> None:
+        self._chunks: list[tuple[I64, U64, U64]] = []
+        self._steps: list[tuple[I64, U64]] = []
+        self._reached = -1
+        self._span = (0, 0)
+        self.records = 0
+        self.end = 0
+
+    def add(self, begins: I64, ends: I64, firsts: U64, lasts: U64) -> None:
+        keys = bin_keys(begins, ends)
+        # Neighbouring records of one bin are one chunk.
+        heads = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+        tails = np.r_[heads[1:], len(keys)] - 1
+        self._chunks.append((keys[heads], firsts[heads], lasts[tails]))
+        windows, reach = begins >> _WINDOW, (ends - 1) >> _WINDOW
+        # A record is the first in any window only if it ends beyond all before it.
+        before = np.maximum(np.r_[self._reached, np.maximum.accumulate(reach)[:-1]], self._reached)
+        new = reach > before
+        self._steps.append((np.maximum(windows, before + 1)[new], firsts[new]))
+        self._reached = max(self._reached, int(reach.max()))
+        self._span = (self._span[0] if self.records else int(firsts[0]), int(lasts[-1]))
+        self.records += len(begins)
+        self.end = max(self.end, int(ends.max()))
+
+    def data(self, depth: int, moved: int, *, linear: bool) -> list[bytes]:
+        """The contig's part of an index of this depth whose data have moved by some offset."""
+        keys, firsts, lasts = (
+            np.concatenate([chunk[part] for chunk in self._chunks]) for part in range(3)
+        )
+        numbers = bin_numbers(keys, depth)
+        chunks = np.stack([_moved(firsts, moved), _moved(lasts, moved)], axis=1)
+        order = np.argsort(numbers, kind="stable")
+        numbers, chunks = numbers[order], chunks[order].astype("<u8")
+        used, starts = np.unique(numbers, return_index=True)
+        stops = np.r_[starts[1:], len(numbers)]
+        out = [struct.pack("<i", len(used) + 1)]
+        for bin_, start, stop in zip(used.tolist(), starts.tolist(), stops.tolist(), strict=True):
+            out.append(struct.pack("<I", bin_))
+            if not linear:
+                place = np.array([_bin_start(bin_, depth) >> _WINDOW])
+                out.append(struct.pack("<Q", int(self._offsets(place, moved)[0])))
+            out += [struct.pack("<i", stop - start), chunks[start:stop].tobytes()]
+        # A bin beyond the last one tells where the contig's records are and how many.
+        out.append(struct.pack("<I", ((1 << 3 * (depth + 1)) - 1) // 7 + 1))
+        out += [struct.pack("<Q", 0)] * (not linear)
+        first, last = self._span[0] + moved, self._span[1] + moved
+        out.append(struct.pack("<i4Q", 2, first, last, self.records, 0))
+        if linear:
+            windows = self._offsets(np.arange(((self.end - 1) >> _WINDOW) + 1), moved)
+            out += [struct.pack("<i", len(windows)), windows.astype("<u8").tobytes()]
+        return out
+
+    def _offsets(self, windows: I64, moved: int) -> U64:
+        """The offset at which to begin for each window of 16 kb; 0 before the first."""
+        steps, offsets = (np.concatenate([step[part] for step in self._steps]) for part in (0, 1))
+        places = np.searchsorted(steps, windows, side="right")
+        found: U64 = np.r_[np.uint64(0), _moved(offsets, moved)][places]
+        return found
 
 
-def bins(begins: I64, ends: I64, depth: int) -> I64:
-    """The smallest bin that holds each interval (0-based half-open)."""
+def _moved(offsets: U64, moved: int) -> U64:
+    shifted: U64 = (offsets.astype(np.int64) + moved).astype(np.uint64)
+    return shifted
+
+
+def bin_keys(begins: I64, ends: I64) -> I64:
+    """The smallest bin that holds each interval (0-based half-open), whatever the index's depth.
+
+    The key has the bin's height above the leaves in its high bits and its place among those of
+    that height in the low ones.
+    """
     found = np.zeros(len(begins), np.int64)
-    done = np.zeros(len(begins), bool)
+    left = np.ones(len(begins), bool)
     last = ends - 1
-    for level in range(depth, 0, -1):
-        shift = _WINDOW + 3 * (depth - level)
-        fits = ~done & ((begins >> shift) == (last >> shift))
-        found[fits] = ((1 << 3 * level) - 1) // 7 + (begins[fits] >> shift)
-        done |= fits
+    for height in range(_MAX_DEPTH + 1):
+        shift = _WINDOW + 3 * height
+        fits = left & ((begins >> shift) == (last >> shift))
+        found[fits] = (height << _HEIGHT) | (begins[fits] >> shift)
+        left &= ~fits
     return found
+
+
+def bin_numbers(keys: I64, depth: int) -> I64:
+    """The numbers of bins in an index of this depth."""
+    height, place = keys >> _HEIGHT, keys & ((1 << _HEIGHT) - 1)
+    numbers: I64 = ((1 << 3 * (depth - height)) - 1) // 7 + place
+    return numbers
 
 
 class IndexBuilder:
@@ -52,12 +124,9 @@ class IndexBuilder:
         """Records' 0-based half-open intervals and the virtual offsets they span."""
         if not len(begins):
             return
-        part = self._contigs.setdefault(contig, _Contig())
-        part.begins.append(begins)
-        part.ends.append(np.maximum(ends, begins + 1))
-        part.firsts.append(firsts)
-        part.lasts.append(lasts)
-        self._furthest = max(self._furthest, int(part.ends[-1].max()))
+        ends = np.maximum(ends, begins + 1)
+        self._contigs.setdefault(contig, _Contig()).add(begins, ends, firsts, lasts)
+        self._furthest = max(self._furthest, int(ends.max()))
 
     @property
     def suffix(self) -> str:
@@ -79,61 +148,8 @@ class IndexBuilder:
             out += [_META, struct.pack("<i", len(names)), names]
             out.append(struct.pack("<i", len(self._contigs)))
         for part in self._contigs.values():
-            out += self._contig(part, depth, moved << 16, linear=self.suffix == ".tbi")
+            out += part.data(depth, moved << 16, linear=self.suffix == ".tbi")
         return b"".join((*compress(b"".join(out)), EOF))
-
-    @staticmethod
-    def _contig(part: _Contig, depth: int, moved: int, *, linear: bool) -> list[bytes]:
-        begins, ends = np.concatenate(part.begins), np.concatenate(part.ends)
-        firsts, lasts = np.concatenate(part.firsts), np.concatenate(part.lasts)
-        firsts, lasts = (
-            (offsets.astype(np.int64) + moved).astype(np.uint64) for offsets in (firsts, lasts)
-        )
-        steps = _first_offsets(begins, ends, firsts)
-        number = bins(begins, ends, depth)
-        # Neighbouring records of one bin are one chunk.
-        heads = np.flatnonzero(np.r_[True, number[1:] != number[:-1]])
-        chunk_bin = number[heads]
-        chunks = np.stack([firsts[heads], lasts[np.r_[heads[1:], len(number)] - 1]], axis=1)
-        order = np.argsort(chunk_bin, kind="stable")
-        chunk_bin, chunks = chunk_bin[order], chunks[order].astype("<u8")
-        used, starts = np.unique(chunk_bin, return_index=True)
-        stops = np.r_[starts[1:], len(chunk_bin)]
-        out = [struct.pack("<i", len(used) + 1)]
-        for bin_, start, stop in zip(used.tolist(), starts.tolist(), stops.tolist(), strict=True):
-            if linear:
-                out.append(struct.pack("<Ii", bin_, stop - start))
-            else:
-                place = np.array([_bin_start(bin_, depth) >> _WINDOW])
-                offset = int(_at_windows(steps, place)[0])
-                out.append(struct.pack("<IQi", bin_, offset, stop - start))
-            out.append(chunks[start:stop].tobytes())
-        # A bin beyond the last one tells where the contig's records are and how many.
-        out.append(struct.pack("<I", ((1 << 3 * (depth + 1)) - 1) // 7 + 1))
-        out += [struct.pack("<Q", 0)] * (not linear)
-        out.append(struct.pack("<i4Q", 2, int(firsts[0]), int(lasts[-1]), len(begins), 0))
-        if linear:
-            windows = _at_windows(steps, np.arange(((int(ends.max()) - 1) >> _WINDOW) + 1))
-            out += [struct.pack("<i", len(windows)), windows.astype("<u8").tobytes()]
-        return out
-
-
-def _first_offsets(begins: I64, ends: I64, firsts: U64) -> tuple[I64, U64]:
-    """Windows of 16 kb from which on a record is the first that reaches into them, and its offset.
-
-    Records are in order, so that only one that ends beyond all before it is first anywhere.
-    """
-    first, last = begins >> _WINDOW, (ends - 1) >> _WINDOW
-    before = np.r_[np.int64(-1), np.maximum.accumulate(last)[:-1]]
-    new = last > before
-    return np.maximum(first, before + 1)[new], firsts[new]
-
-
-def _at_windows(steps: tuple[I64, U64], windows: I64) -> U64:
-    """The offset at which to begin for each window; 0 before the first."""
-    places = np.searchsorted(steps[0], windows, side="right")
-    found: U64 = np.r_[np.uint64(0), steps[1]][places]
-    return found
 
 
 def _bin_start(number: int, depth: int) -> int:

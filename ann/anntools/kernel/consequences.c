@@ -68,13 +68,14 @@ static void collect_entries(Entries *all, const Source *s, i64 index) {
         a->best_len = 0;
         if (!a->kind) continue;
         const u32 *near = 0;
-        i64 count = near_transcripts(s, info->r, a, job->hints + index, &near), before = all->count;
+        i64 count = near_transcripts(s, info->r, a->kind, job->hints + index, &near);
+        i64 before = all->count;
+        if (is_too_large(a, count)) continue;
         Form form = form_of(job->text, info->r, a);
         Change change = change_of(&form);
         const Sequence *sequence = sequence_of(job, info->r->contig);
         for (i64 t = 0; t < count; t++) {
-            Finding f = {.what = ASK};
-            if (a->kind == 1) f = find_effect(job->genes, near[t], &change, sequence);
+            Finding f = find_effect(job->genes, near[t], a->kind, &change, sequence);
             if (f.what == ASK) add_answer(all, n, near[t]);
             else if (f.what != NOTHING) add_finding(all, n, &f, &change);
         }

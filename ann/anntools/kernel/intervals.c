@@ -71,13 +71,13 @@ static i64 list_overlap(Writer *w, const Overlap *o, const Column *column, Hint 
     return listed;
 }
 
-/* The transcripts within the flanks of a record's REF, of POS..END for a symbolic allele, each
- * once. */
-static i64 near_transcripts(const Source *s, const Record *r, const Allele *a, Hint *hint,
+/* The transcripts within the flanks of a record's REF, or of a whole event, each once. */
+static i64 near_transcripts(const Source *s, const Record *r, u32 kind, Hint *hint,
                             const u32 **near) {
     const IntervalContig *c = s->intervals + r->contig;
     i64 begin = r->begin + r->delta, count = 0;
-    i64 stop = a->kind == 2 ? r->stop + r->delta : begin + ((i64)r->tab[3] - r->tab[2] - 1);
+    i64 stop = begin + ((i64)r->tab[3] - r->tab[2] - 1);
+    if (kind == SYMBOLIC) stop = r->stop + r->delta;
     i64 first = segment_of(c, r->contig, begin, hint);
     if (first < 0) return 0;
     if (first + 1 >= c->segments || c->breaks[first + 1] >= stop)

@@ -31,6 +31,8 @@ enum { CHUNK = 1024, FIRST_COMPLEX = 16, FIXED_FIELDS = 2 };
 enum { MAX_NORMALISED = 1000, MAX_SPELLED = 11 };
 /* A place may lie in any number of intervals; more than these are counted, not listed. */
 enum { MAX_LISTED = 1000, ANN_PARTS = 16, MAX_RANKS = 64, MAX_COMPARED = 50 };
+/* An event over more transcripts than these is told by its genes alone. */
+enum { MAX_EVENT_TRANSCRIPTS = 200 };
 
 /* Why a line is rejected; the order is that of REASONS in structures.py. */
 enum {
@@ -45,7 +47,9 @@ typedef struct {
     i64 delta;       /* what to add to a place to look it up in the reference */
 } Record;
 
-/* One ALT allele.  kind: 0 nothing is said of it, 1 a sequence, 2 symbolic or a breakend. */
+enum { NO_ALLELE, BASES, BREAKEND, SYMBOLIC };
+
+/* One ALT allele.  kind: see above; of NO_ALLELE nothing is said. */
 typedef struct {
     u32 record, alt_start, alt_end, kind;
     i64 best, best_len; /* its most severe ANN entry in the output, while a record is written */

@@ -14,14 +14,6 @@ static const Sequence *sequence_of(const Job *job, i64 contig) {
     return job->sequences + contig;
 }
 
-/* Whether ALT is a symbolic allele or a breakend; <*>, <X> and <NON_REF> stand for no allele. */
-static int is_symbolic(const u8 *text, i64 length) {
-    if (length > 2 && text[0] == '<')
-        return !(length == 3 && (text[1] == '*' || text[1] == 'X')) &&
-               !(length == 9 && memcmp(text, "<NON_REF>", 9) == 0);
-    return length > 3 && (memchr(text, '[', (size_t)length) || memchr(text, ']', (size_t)length));
-}
-
 static void find_values(Job *job, const Record *r, const Allele *a, u32 *values, Shift *room) {
     Form form = form_of(job->text, r, a);
     normalise(&form, sequence_of(job, r->contig), room);
@@ -94,11 +86,12 @@ EXPORT i64 anntools_resolve(Job *job) {
             while (to < r->tab[4] && job->text[to] != ',') to++;
             Allele *a = job->alleles + n;
             *a = (Allele){.record = (u32)i, .alt_start = from, .alt_end = to};
-            if (known && is_sequence(job->text + from, (i64)to - from)) a->kind = 1;
-            else if (known && is_symbolic(job->text + from, (i64)to - from)) a->kind = 2;
+            const u8 *alt = job->text + from;
+            if (known && is_sequence(alt, (i64)to - from)) a->kind = BASES;
+            else if (is_event(alt, (i64)to - from)) a->kind = *alt == '<' ? SYMBOLIC : BREAKEND;
             u32 *values = job->values + n * job->value_count;
             for (i64 v = 0; v < job->value_count; v++) values[v] = 0;
-            if (a->kind == 1 && r->contig >= 0 && r->contig < job->contigs)
+            if (a->kind == BASES && r->contig >= 0 && r->contig < job->contigs)
                 find_values(job, r, a, values, &room);
             from = to + 1;
         }
@@ -120,15 +113,14 @@ EXPORT i64 anntools_pairs(Job *job) {
             const Record *r = job->records + a->record;
             if (!a->kind || r->contig < 0 || r->contig >= job->contigs) continue;
             const u32 *near = 0;
-            i64 count = near_transcripts(source, r, a, job->hints + s, &near);
-            if (!count) continue;
+            i64 count = near_transcripts(source, r, a->kind, job->hints + s, &near);
+            if (!count || is_too_large(a, count)) continue;
             Form form = form_of(job->text, r, a);
             Change change = change_of(&form);
             const Sequence *sequence = sequence_of(job, r->contig);
             for (i64 t = 0; t < count; t++) {
-                if (a->kind == 1 &&
-                    find_effect(job->genes, near[t], &change, sequence).what != ASK)
-                    continue;
+                Finding f = find_effect(job->genes, near[t], a->kind, &change, sequence);
+                if (f.what != ASK) continue;
                 if (found < job->pair_room) {
                     job->pairs[2 * found] = n;
                     job->pairs[2 * found + 1] = near[t];

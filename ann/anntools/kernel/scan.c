@@ -14,6 +14,21 @@ static int is_sequence(const u8 *text, i64 length) {
     return length > 0 && !worst;
 }
 
+/* Whether an ALT is symbolic or a breakend, spelled with nothing that INFO reserves.  <NON_REF> and
+ * <X> stand for no allele, and <*> has a star. */
+static int is_event(const u8 *text, i64 length) {
+    int symbolic = length > 2 && text[0] == '<' && text[length - 1] == '>', bracket = 0;
+    for (i64 i = 0; i < length; i++) {
+        u8 c = text[i];
+        int plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        bracket |= c == '[' || c == ']';
+        if (!plain && !strchr(symbolic ? "<>:_-" : "<>:_-[].*", c)) return 0;
+    }
+    if (!symbolic) return bracket && length > 3;
+    return !(length == 9 && memcmp(text, "<NON_REF>", 9) == 0) &&
+           !(length == 3 && text[1] == 'X');
+}
+
 /* Whether any byte is a control character other than tab and newline. */
 static int has_control(const u8 *text, i64 length) {
     u8 found = 0;

@@ -230,10 +230,12 @@ static void indel(const Genes *g, const Transcript *tx, const Change *c, const S
 }
 
 /* The rules for one allele and transcript; `what` is ASK when they are the routine's. */
-static Finding find_effect(const Genes *g, i64 number, const Change *c, const Sequence *s) {
+static Finding find_effect(const Genes *g, i64 number, u32 kind, const Change *c,
+                           const Sequence *s) {
     Finding f = {.what = NOTHING};
     if (number < 0 || number >= g->count) return f;
     f.what = ASK;
+    if (kind != BASES) return f;
     const Transcript *tx = f.tx = g->transcripts + number;
     i64 removed = c->end - c->start;
     if (removed == 0 && c->inserted_len == 0) return f;
@@ -242,4 +244,8 @@ static Finding find_effect(const Genes *g, i64 number, const Change *c, const Se
     if (removed == 1 && c->inserted_len == 1) substitution(g, tx, c, &f);
     else indel(g, tx, c, s, &f);
     return f;
+}
+
+static int is_too_large(const Allele *a, i64 transcripts) {
+    return a->kind == SYMBOLIC && transcripts > MAX_EVENT_TRANSCRIPTS;
 }

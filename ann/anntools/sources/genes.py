@@ -57,11 +57,13 @@ class Consequences:
                 pos = int(text[int(tab[0]) + 1 : int(tab[1])]) + int(record["delta"])
                 ref = text[int(tab[2]) + 1 : int(tab[3])]
                 alt = text[int(allele["alt_start"]) : int(allele["alt_end"])]
-                symbolic = alt.startswith(b"<")
-                end = int(record["stop"]) + int(record["delta"]) if symbolic else None
+                # END is that of a symbolic allele; a breakend is where the record is.
+                stop = int(record["stop"]) + int(record["delta"])
+                end = stop if alt.startswith(b"<") else None
             transcript = self.genes.transcript(transcript_number)
-            genome = self._genome(transcript.contig)
-            effect = annotate_allele(transcript, pos, ref, alt, genome, end)
+            effect = annotate_allele(
+                transcript, pos, ref, alt, self._genome(transcript.contig), end
+            )
             texts.append(ann_text(alt.decode(), effect).encode())
             ranks.append(SEVERITY[effect.terms[0]])
         offsets = np.zeros(len(texts) + 1, np.int64)

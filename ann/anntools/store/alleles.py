@@ -40,6 +40,10 @@ def pack(values: U32, width: int) -> bytes:
     return np.packbits(bits.astype(np.uint8), axis=None, bitorder="little").tobytes()
 
 
+class MixedContigsError(AnnToolsError):
+    """A contig that had been left comes again."""
+
+
 def row_type(columns: Sequence[Column]) -> np.dtype[np.void]:
     """The type of a writer's rows: position, allele, code, a cell for each column, place."""
     fields = [ROW_POS, ROW_ALLELE, ROW_CODE, *(f"c{i}" for i in range(len(columns)))]
@@ -110,9 +114,7 @@ class AlleleWriter:
         """What follows lies on this canonical contig; base_at lets alleles be left-aligned."""
         self._spill()
         if contig in self._written:
-            raise AnnToolsError(
-                f"{self._info.name}: contig {contig} comes back after others; sort the file"
-            )
+            raise MixedContigsError(f"contig {contig} comes back after others; sort the file")
         if self._grouped and contig != self._contig and self._contig in self._runs:
             self._write_contig(self._contig)
         self._contig = contig
@@ -188,6 +190,8 @@ class AlleleWriter:
     def discard(self) -> None:
         """Give up: remove what was collected."""
         self._long.close()
+        for run in (run for runs in self._runs.values() for run in runs):
+            run.close()
         self._out.discard()
         self._work.cleanup()
 
@@ -217,9 +221,13 @@ class _Run:
         self._stream.write(rows.tobytes())
         self.last = int(rows[ROW_POS][-1])
 
+    def close(self) -> None:
+        """Nothing more is added."""
+        self._stream.close()
+
     def rows(self) -> npt.NDArray[np.void]:
         """All rows, mapped from the file."""
-        self._stream.close()
+        self.close()
         return np.memmap(self.path, self._dtype, "r")
 
 

@@ -1,5 +1,6 @@
 """Gene sources: transcripts, their exons and sequences, and which of them are near a place."""
 
+from array import array
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,19 @@ from ann.anntools.store.text import Pool
 
 # A variant this near a transcript is up- or downstream of it: snpEff's and VEP's default.
 FLANK = 5000
+_KEPT = 4096
+# Sequences are packed many at a time: a call costs more than a short one.
+_BLOCK = 1 << 20
+_SEQUENCES_AT_ONCE = 1000
+_ARRAYS = {
+    "tx": "<i8",
+    "exon/start": "<u4",
+    "exon/end": "<u4",
+    "exon/offset": "<u4",
+    "protein": "u1",
+    "seq/bits": "u1",
+    "seq/mask": "u1",
+}
 
 
 class _Row(NamedTuple):
@@ -68,16 +82,15 @@ class GeneWriter:
     def __init__(self, directory: Path, info: SourceInfo) -> None:
         self._info = info
         self._file = f"{info.name}.ann"
-        self._path = directory / self._file
+        self._out = ContainerWriter(directory / self._file)
         self._texts = Pool()
-        self._contigs: dict[str, list[tuple[int, int, int]]] = {}
-        self._table: list[_Row] = []
-        self._exons: list[tuple[int, int]] = []
-        self._sequences: list[bytes] = []
+        # Start, end and number of each row, side by side.
+        self._contigs: dict[str, array[int]] = {}
+        self._flags = bytearray()
+        self._exons = 0
         self._bases = 0
-        self._offsets: list[int] = []
-        self._proteins: list[bytes] = []
         self._residues = 0
+        self._unpacked: list[bytes] = []
 
     def add(self, transcript: Transcript) -> None:
         """Add a transcript on a canonical contig; ValueError if it contradicts itself."""
@@ -88,13 +101,18 @@ class GeneWriter:
         if sequence:
             # Every sequence starts on a whole byte of both its arrays.
             padded = sequence + b"N" * (-len(sequence) % 8)
-            self._sequences.append(padded)
+            self._unpacked.append(padded)
             self._bases += len(padded)
-        first = len(self._exons)
-        self._exons += transcript.exons
-        self._offsets += model.exon_offsets
+            if self._bases - place > _BLOCK or len(self._unpacked) > _SEQUENCES_AT_ONCE:
+                self._pack()
+        first = self._exons
+        self._exons += len(transcript.exons)
+        exons = np.array(transcript.exons, np.uint32)
+        self._out.array("exon/start", "<u4").append(exons[:, 0])
+        self._out.array("exon/end", "<u4").append(exons[:, 1])
+        self._out.array("exon/offset", "<u4").append(np.array(model.exon_offsets, np.uint32))
         protein = (model.protein or "").encode()
-        self._proteins.append(protein)
+        self._out.array("protein", "u1").append(protein)
         flags = (
             (MANE_SELECT if transcript.mane_select else 0)
             | (MANE_PLUS_CLINICAL if transcript.mane_plus_clinical else 0)
@@ -102,15 +120,16 @@ class GeneWriter:
             | (CDS_START_NF if transcript.cds_start_nf else 0)
             | (CDS_END_NF if transcript.cds_end_nf else 0)
         )
-        number = len(self._table)
+        number = len(self._flags)
+        self._flags.append(flags)
         low, high = transcript.cds or (-1, -1)
-        self._table.append(
+        self._write(
             _Row(
                 start=start,
                 end=end,
                 strand=transcript.strand,
                 exon_first=first,
-                exon_end=len(self._exons),
+                exon_end=self._exons,
                 cds_start=low,
                 cds_end=high,
                 cds_phase=transcript.cds_phase,
@@ -137,14 +156,24 @@ class GeneWriter:
             )
         )
         self._residues += len(protein)
-        rows = self._contigs.setdefault(transcript.contig, [])
-        rows.append((max(0, start - FLANK), end + FLANK, number))
+        if transcript.contig not in self._contigs:
+            self._contigs[transcript.contig] = array("I")
+        self._contigs[transcript.contig].extend((max(0, start - FLANK), end + FLANK, number))
+
+    def _write(self, row: _Row) -> None:
+        self._out.array("tx", "<i8").append(np.array(row, np.int64))
+
+    def _pack(self) -> None:
+        bits, mask = pack_sequence(b"".join(self._unpacked))
+        self._unpacked = []
+        self._out.array("seq/bits", "u1").append(bits)
+        self._out.array("seq/mask", "u1").append(mask)
 
     def _text(self, text: str) -> int:
         return self._texts.id_of(text.encode())
 
     def _preference(self, number: int) -> tuple[int, int]:
-        flags = self._table[number].flags
+        flags = self._flags[number]
         for place, flag in enumerate((MANE_SELECT, MANE_PLUS_CLINICAL, CANONICAL)):
             if flags & flag:
                 return place, number
@@ -153,21 +182,21 @@ class GeneWriter:
     def finish(self) -> Source:
         """Write the file and say what it is; records are transcripts."""
         sets = SetPool()
-        with ContainerWriter(self._path) as out:
+        self._pack()
+        with self._out as out:
+            # Arrays that no transcript has added to are there all the same.
+            for name, dtype in _ARRAYS.items():
+                out.array(name, dtype)
             for contig, rows in self._contigs.items():
-                write_breakpoints(out, contig, rows, sets, order=self._preference)
+                table = np.frombuffer(rows, np.uint32).reshape(-1, 3)
+                write_breakpoints(out, contig, table, sets, order=self._preference)
             sets.write(out)
-            out.put("tx", np.array(self._table, np.int64).reshape(-1))
-            exons = np.array(self._exons, np.uint32).reshape(-1, 2)
-            out.put("exon/start", np.ascontiguousarray(exons[:, 0]))
-            out.put("exon/end", np.ascontiguousarray(exons[:, 1]))
-            out.put("exon/offset", np.array(self._offsets, np.uint32))
-            out.array("protein", "u1").append(b"".join(self._proteins))
-            bits, mask = pack_sequence(b"".join(self._sequences))
-            out.array("seq/bits", "u1").append(bits)
-            out.array("seq/mask", "u1").append(mask)
             self._texts.write(out, "text")
-        return Source(self._info, "gene", (), len(self._table), self._file)
+        return Source(self._info, "gene", (), len(self._flags), self._file)
+
+    def discard(self) -> None:
+        """Give up: remove what was collected."""
+        self._out.discard()
 
 
 class GeneReader:
@@ -198,6 +227,9 @@ class GeneReader:
     def transcript(self, number: int) -> Transcript:
         """Transcript by number."""
         if number not in self._cache:
+            if len(self._cache) >= _KEPT:
+                # Files are sorted: what was read long ago is not asked for again.
+                self._cache.clear()
             self._cache[number] = self._read(_Row._make(self._table[number].tolist()))
         return self._cache[number]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ann.anntools.errors import ReferenceUnusableError
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 
 Kind = Literal["allele", "interval", "gene", "sequence", "chain"]

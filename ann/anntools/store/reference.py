@@ -103,7 +103,7 @@ class ReferenceWriter:
                 self._publish([*(writer.finish() for writer in self._writers), *self._adopted])
             else:
                 for writer in self._writers:
-                    if isinstance(writer, AlleleWriter | SequenceWriter):
+                    if isinstance(writer, AlleleWriter | GeneWriter | SequenceWriter):
                         writer.discard()
         finally:
             shutil.rmtree(self._work, ignore_errors=True)

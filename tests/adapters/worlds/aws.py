@@ -17,6 +17,7 @@ from gas.adapters.provision_aws import provision_aws
 from gas.config import Settings
 from gas.domain.message import Queue
 from tests.adapters.worlds import World
+from tests.support.fair_sqs import make_sqs_fair
 
 SECOND = timedelta(seconds=1)
 
@@ -45,6 +46,7 @@ def aws_settings(**changes: str) -> Settings:
 def aws_world(_folder: Path) -> Iterator[World]:
     # No long poll here: an empty one takes its whole time; it has a test of its own.
     settings = replace(aws_settings(), poll=timedelta(0))
+    make_sqs_fair()
     with mock_aws():
         provision_aws(settings)
         outside = connect_aws(settings, SystemClock())

@@ -9,20 +9,12 @@ from pathlib import Path
 import pysam
 import pytest
 
-from ann.anntools.build.bundled import ensure
 from ann.anntools.cli import main
 
 HEAD = "##fileformat=VCFv4.1\n##reference=GRCh38\n"
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 # HbS, rs334: a pathogenic A>T of ClinVar in HBB, on the reverse strand.
 SICKLE = "11\t5227002\t{id}\t{ref}\t{alt}\t.\t.\t{info}\n"
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("bundle")
-    ensure(root, "GRCh38")
-    return root
 
 
 class Runner:
@@ -47,8 +39,8 @@ class Runner:
 
 
 @pytest.fixture
-def run(tmp_path: Path, reference: Path) -> Runner:
-    return Runner(tmp_path, reference)
+def run(tmp_path: Path, bundle: Path) -> Runner:
+    return Runner(tmp_path, bundle)
 
 
 def sickle(**parts: str) -> str:
@@ -107,7 +99,7 @@ def test_indels_are_matched_however_they_are_written(run: Runner) -> None:
     assert padded["CLNSIG"] == plain["CLNSIG"]
 
 
-def test_the_base_before_a_gene_is_outside_it(run: Runner, reference: Path) -> None:
+def test_the_base_before_a_gene_is_outside_it(run: Runner) -> None:
     # BRCA1 lies at 17:43,044,295-43,125,364, counted from 1.
     def genes(pos: int) -> list[str]:
         return run.info(f"17\t{pos}\t.\tA\tG\t.\t.\tX=1\n").get("GENE", "").split(",")
@@ -117,7 +109,7 @@ def test_the_base_before_a_gene_is_outside_it(run: Runner, reference: Path) -> N
     assert "BRCA1" in genes(43_125_364)
 
 
-def test_the_output_does_not_depend_on_the_hash_seed(tmp_path: Path, reference: Path) -> None:
+def test_the_output_does_not_depend_on_the_hash_seed(tmp_path: Path, bundle: Path) -> None:
     source = tmp_path / "in.vcf"
     source.write_text(HEAD + COLUMNS + sickle() + "17\t43044295\t.\tA\tG\t.\t.\t.\n")
     found = set()
@@ -125,7 +117,7 @@ def test_the_output_does_not_depend_on_the_hash_seed(tmp_path: Path, reference: 
         out = tmp_path / seed / "o.annot.vcf"
         command = [sys.executable, "-m", "ann.anntools", "annotate", str(source), "-o", str(out)]
         subprocess.run(
-            [*command, "--reference", str(reference)],
+            [*command, "--reference", str(bundle)],
             check=True,
             capture_output=True,
             env={"PYTHONHASHSEED": seed},

@@ -25,12 +25,10 @@ def shared_files(folder: Path) -> list[Path]:
     )
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("bundle")
-    for assembly in ("GRCh37", "GRCh38"):
-        ensure(root, assembly)
-    return root
+@pytest.fixture
+def reference(bundle: Path) -> Path:
+    ensure(bundle, "GRCh37")
+    return bundle
 
 
 def records_of(path: Path) -> int | None:

@@ -1,5 +1,6 @@
 """aws-deploy, aws-upgrade, aws-delete: what they ask of AWS, in which order, and when they stop."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -18,11 +19,24 @@ case "$*" in
   *describe-stacks*ReleasesBucket*) echo gas-releases ;;
   *start-instance-refresh*) echo refresh-1 ;;
   *describe-instance-refreshes*) cat "$here/status" 2>/dev/null || echo Successful ;;
+  *describe-auto-scaling-groups*) cat "$here/policy" ;;
   *describe-load-balancers*) echo arn:aws:elasticloadbalancing:balancer ;;
   *describe-change-set*) printf 'Modify\\tLaunch\\tAWS::EC2::LaunchTemplate\\tFalse\\n' ;;
   *--no-execute-changeset*) echo 'Run: ... --change-set-name arn:aws:cf:x:changeSet/cli/1' ;;
 esac
 """
+
+POLICY = {
+    "LaunchTemplate": {
+        "LaunchTemplateSpecification": {
+            "LaunchTemplateId": "lt-1",
+            "LaunchTemplateName": "gas-annotator",
+            "Version": "3",
+        },
+        "Overrides": [{"InstanceType": "c6a.large"}],
+    },
+    "InstancesDistribution": {"OnDemandBaseCapacity": 2},
+}
 
 
 class Operator:
@@ -41,6 +55,7 @@ class Operator:
         release.with_name(release.name + ".sha256").write_text(f"{'a' * 64}  {release.name}\n")
         self.stubs = Stubs(folder / "bin")
         self.stubs.add("aws", AWS)
+        (self.stubs.folder / "policy").write_text(json.dumps(POLICY))
 
     def does(self, command: str, **env: str) -> tuple[int, str]:
         done = self.stubs.run(
@@ -133,7 +148,21 @@ def test_an_upgrade_replaces_consumers_before_the_web(operator: Operator) -> Non
         "gas-web",
     ]
     assert all('"AutoRollback":true' in call and '"Version":"4"' in call for call in refreshed)
-    assert "MixedInstancesPolicy" in refreshed[1]
+
+
+def test_the_annotators_keep_their_machine_types_and_spot_share(operator: Operator) -> None:
+    operator.does("upgrade")
+    (call,) = [
+        call
+        for call in operator.stubs.said("aws autoscaling start-instance-refresh")
+        if "gas-annotator" in call
+    ]
+    said = call.split("--desired-configuration ")[1].split(" --query")[0]
+    policy = json.loads(said)["MixedInstancesPolicy"]
+    assert policy["LaunchTemplate"]["Overrides"] == [{"InstanceType": "c6a.large"}]
+    assert policy["InstancesDistribution"] == {"OnDemandBaseCapacity": 2}
+    template = policy["LaunchTemplate"]["LaunchTemplateSpecification"]
+    assert template == {"LaunchTemplateId": "lt-1", "Version": "4"}
 
 
 def test_a_pool_keeps_its_version_until_the_new_one_has_proved_itself(operator: Operator) -> None:

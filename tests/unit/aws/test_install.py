@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gas.config import Backend, Settings
-from tests.support.from_templates import Deployment, settings_of
+from tests.support.from_templates import Environment, settings_of
 from tests.support.stubs import Stubs
 
 ROOT = Path(__file__).parents[3]
-DEPLOYMENT = Deployment(base_url="https://gas.example.org")
+ENVIRONMENT = Environment(base_url="https://gas.example.org")
 
 AWS = """
 case "$*" in
@@ -40,7 +40,7 @@ class Machine:
             (program / package).mkdir(parents=True)
         (program / "requirements.txt").write_text("")
         (self.release / "VERSION").write_text("7\n")
-        self.settings = settings_of(DEPLOYMENT)
+        self.settings = settings_of(ENVIRONMENT)
         lines = [f"/gas/settings/{name}\t{value}\n" for name, value in self.settings.items()]
         (self.stubs.folder / "parameters").write_text("".join(lines))
         self.stubs.add("aws", AWS)

@@ -13,16 +13,16 @@ from gas.adapters.provision_tables import NUMBERS, tables
 from gas.adapters.scaling_aws import NAMESPACE
 from gas.config import Settings, setting_names
 from gas.domain.message import SUBSCRIPTIONS, Queue, Topic
-from tests.support.from_templates import Deployment, queue_rows
+from tests.support.from_templates import Environment, queue_rows
 from tests.support.templates import stack
 
 ROOT = Path(__file__).parents[3]
-DEPLOYMENT = Deployment(base_url="https://gas.example.org")
+ENVIRONMENT = Environment(base_url="https://gas.example.org")
 NAMES = Names(
-    prefix=DEPLOYMENT.prefix,
+    prefix=ENVIRONMENT.prefix,
     partition="aws",
-    region=DEPLOYMENT.region,
-    account_id=DEPLOYMENT.account_id,
+    region=ENVIRONMENT.region,
+    account_id=ENVIRONMENT.account_id,
 )
 ENV = {
     "GAS_BASE_URL": "https://gas.example.org",
@@ -35,7 +35,7 @@ SETTINGS = Settings.from_env(ENV)
 
 
 def _of(stack_name: str, kind: str, **parameters: str) -> list[dict[str, Any]]:
-    resolve = DEPLOYMENT.resolver(stack(stack_name), parameters)
+    resolve = ENVIRONMENT.resolver(stack(stack_name), parameters)
     return [resolve(dict(found)) for found in stack(stack_name).of_type(kind).values()]
 
 
@@ -137,7 +137,7 @@ def test_buckets_answer_to_the_pages_as_the_code_has_it() -> None:
     made = {bucket["BucketName"]: bucket for bucket in _of("data", "AWS::S3::Bucket")}
     (wanted,) = cors_rules("https://gas.example.org")
     for name in ("inputs", "results"):
-        (rule,) = made[f"gas-{name}-{DEPLOYMENT.account_id}"]["CorsConfiguration"]["CorsRules"]
+        (rule,) = made[f"gas-{name}-{ENVIRONMENT.account_id}"]["CorsConfiguration"]["CorsRules"]
         assert rule["AllowedOrigins"] == wanted["AllowedOrigins"]
         assert rule["AllowedMethods"] == wanted["AllowedMethods"]
         assert rule["AllowedHeaders"] == wanted["AllowedHeaders"]
@@ -192,11 +192,11 @@ def test_every_daemon_of_the_services_pool_has_a_role_it_may_take() -> None:
         r"^services\t(.*)$", (ROOT / "aws/node/roles.tsv").read_text(), re.MULTILINE
     )
     for unit in row.split():
-        assert f"gas-{unit}-{DEPLOYMENT.region}" in roles, f"services.yaml lacks a role for {unit}"
+        assert f"gas-{unit}-{ENVIRONMENT.region}" in roles, f"services.yaml lacks a role for {unit}"
     (pool,) = [
         role
         for role in _of("services", "AWS::IAM::Role")
-        if role["RoleName"] == f"gas-services-{DEPLOYMENT.region}"
+        if role["RoleName"] == f"gas-services-{ENVIRONMENT.region}"
     ]
     (taken,) = [
         statement
@@ -204,7 +204,7 @@ def test_every_daemon_of_the_services_pool_has_a_role_it_may_take() -> None:
         if statement["Action"] == ["sts:AssumeRole"]
     ]
     assert {arn.rpartition("/")[2] for arn in taken["Resource"]} == {
-        f"gas-{unit}-{DEPLOYMENT.region}" for unit in row.split()
+        f"gas-{unit}-{ENVIRONMENT.region}" for unit in row.split()
     }
 
 

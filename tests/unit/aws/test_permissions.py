@@ -26,12 +26,12 @@ from gas.ports import Inbox, Mail
 from gas.relay import relay, relay_pending
 from tests.builders import LEASE, NOW, a_job, a_message, an_upload
 from tests.support.aws_calls import Need, allows, recorded
-from tests.support.from_templates import Deployment, build, settings_of
+from tests.support.from_templates import Environment, build, settings_of
 from tests.support.templates import stack
 
 ROOT = Path(__file__).parents[3]
-DEPLOYMENT = Deployment()
-WHERE = f"{DEPLOYMENT.region}:{DEPLOYMENT.account_id}"
+ENVIRONMENT = Environment()
+WHERE = f"{ENVIRONMENT.region}:{ENVIRONMENT.account_id}"
 KEY = "gas/ada/job-1~sample.vcf"
 
 MACHINES_OWN = {
@@ -71,11 +71,19 @@ class Process:
         job = out.jobs.get("job-1")
         out.jobs.of_user("ada", limit=5)
         list(out.jobs.unfinished())
-        out.jobs.move(job, job.cancel(NOW))
+        out.jobs.count_unfinished("ada", most=5)
+        out.jobs.move(job, cancelled := job.cancel(NOW))
         out.results.head(self._stored())
         for queue in Queue:
             out.inbox(queue).depth()
             out.dead_inbox(queue).depth()
+        info = out.inputs.head(KEY)
+        again = out.inputs.copy(info, KEY.replace("job-1", "job-3"))
+        out.inputs.delete(again.key)
+        list(out.results.keys("gas/"))
+        out.results.delete(self._stored())
+        out.jobs.delete(cancelled)
+        out.jobs.add(a_job())
 
     def annotator(self) -> None:
         out = self.outside
@@ -149,12 +157,13 @@ PORT_CALLS = {
     "web": (
         (
             *("web/account", "web/annotate", "web/annotations", "web/guards.py", "web/health"),
-            *("web/operator", "web/queue.py", "web/stored.py"),
+            *("web/operator", "web/queue.py", "web/stored.py", "gas/erase.py"),
         ),
         (
-            "inputs.head inputs.link inputs.upload inputs.upload_form jobs.add jobs.get jobs.move "
-            "jobs.of_user jobs.unfinished results.head results.link uploads.add uploads.get "
-            "uploads.remove"
+            "inputs.copy inputs.delete inputs.head inputs.link inputs.upload inputs.upload_form "
+            "jobs.add jobs.count_unfinished jobs.delete jobs.get jobs.move jobs.of_user "
+            "jobs.unfinished results.delete results.head results.keys results.link "
+            "uploads.add uploads.get uploads.remove"
         ),
     ),
     "annotator": (
@@ -167,7 +176,7 @@ PORT_CALLS = {
     ),
     "notify": (("util/notify.py",), "jobs.get jobs.move mailer.send"),
     "sweep": (
-        ("util/sweep.py", "util/erase.py"),
+        ("util/sweep.py", "util/erase.py", "gas/erase.py"),
         (
             "dead_mails.depth dead_requests.done dead_requests.release inputs.delete jobs.delete "
             "jobs.get jobs.move jobs.of_user jobs.unfinished requests.depth results.delete "
@@ -209,18 +218,18 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsOutside]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
-        build(DEPLOYMENT)
+        build(ENVIRONMENT)
         _verify_sender()
         yield connect_aws(_settings(), MemoryClock())
 
 
 def _verify_sender() -> None:
-    ses = boto3.client("sesv2", region_name=DEPLOYMENT.region)
-    ses.create_email_identity(EmailIdentity=DEPLOYMENT.mail_from)
+    ses = boto3.client("sesv2", region_name=ENVIRONMENT.region)
+    ses.create_email_identity(EmailIdentity=ENVIRONMENT.mail_from)
 
 
 def _settings() -> Settings:
-    told = settings_of(DEPLOYMENT)
+    told = settings_of(ENVIRONMENT)
     secret = {"GAS_SECRET_KEY": "secret", "GAS_GLOBUS_CLIENT_SECRET": "secret"}
     return Settings.from_env(
         {**told, **secret, "DATABASE_URL": "sqlite://", "GAS_POLL_SECONDS": "1"}
@@ -247,9 +256,9 @@ NEEDS: dict[str, Callable[[Process], None]] = {
 SIGNED: dict[str, set[Need]] = {
     # Forms and links carry the rights of who signed them.
     "web": {
-        ("s3:PutObject", f"arn:aws:s3:::gas-inputs-{DEPLOYMENT.account_id}/{KEY}"),
-        ("s3:GetObject", f"arn:aws:s3:::gas-inputs-{DEPLOYMENT.account_id}/{KEY}"),
-        ("s3:GetObject", f"arn:aws:s3:::gas-results-{DEPLOYMENT.account_id}/{KEY}"),
+        ("s3:PutObject", f"arn:aws:s3:::gas-inputs-{ENVIRONMENT.account_id}/{KEY}"),
+        ("s3:GetObject", f"arn:aws:s3:::gas-inputs-{ENVIRONMENT.account_id}/{KEY}"),
+        ("s3:GetObject", f"arn:aws:s3:::gas-results-{ENVIRONMENT.account_id}/{KEY}"),
     },
 }
 
@@ -278,8 +287,8 @@ def test_a_process_may_do_what_it_does_and_nothing_else(
 
 
 def test_the_scaler_may_do_what_it_does_and_nothing_else(outside: AwsOutside) -> None:
-    autoscaling = boto3.client("autoscaling", region_name=DEPLOYMENT.region)
-    ec2 = boto3.client("ec2", region_name=DEPLOYMENT.region)
+    autoscaling = boto3.client("autoscaling", region_name=ENVIRONMENT.region)
+    ec2 = boto3.client("ec2", region_name=ENVIRONMENT.region)
     image = ec2.describe_images()["Images"][0]["ImageId"]
     ec2.create_launch_template(
         LaunchTemplateName="gas", LaunchTemplateData={"ImageId": image, "InstanceType": "t3.small"}
@@ -319,10 +328,10 @@ def _compare(process: str, needs: set[Need]) -> None:
 def _statements(process: str) -> list[dict[str, Any]]:
     name = {"web": "web", "annotator": "workers"}.get(process, "services")
     found = stack(name)
-    resolve = DEPLOYMENT.resolver(found)
+    resolve = ENVIRONMENT.resolver(found)
     for role in found.of_type("AWS::IAM::Role").values():
         made = resolve(dict(role))
-        if made["RoleName"] == f"gas-{process}-{DEPLOYMENT.region}":
+        if made["RoleName"] == f"gas-{process}-{ENVIRONMENT.region}":
             statements: list[dict[str, Any]] = made["Policies"][0]["PolicyDocument"]["Statement"]
             return statements
     raise AssertionError(f"no role for {process} in {name}.yaml")

@@ -14,10 +14,10 @@ from gas.config import Settings
 from gas.domain.message import Kind, Queue
 from gas.relay import relay
 from tests.builders import a_job, a_message
-from tests.support.from_templates import MAKERS, Deployment, build, queue_rows, settings_of
+from tests.support.from_templates import MAKERS, Environment, build, queue_rows, settings_of
 from tests.support.templates import STACKS, stack, stacks
 
-DEPLOYMENT = Deployment()
+ENVIRONMENT = Environment()
 
 LEFT_TO_CLOUDFORMATION = {
     # Machines, networks and rights: no process of the service can tell in an emulator.
@@ -48,7 +48,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _settings() -> Settings:
     return Settings.from_env(
         {
-            **settings_of(DEPLOYMENT),
+            **settings_of(ENVIRONMENT),
             "GAS_SECRET_KEY": "secret",
             "DATABASE_URL": "sqlite://",
             "GAS_GLOBUS_CLIENT_SECRET": "secret",
@@ -63,7 +63,7 @@ def test_every_kind_of_resource_is_made_or_left_for_a_reason() -> None:
 
 
 def test_the_adapters_work_on_what_the_templates_make(aws: None) -> None:
-    build(DEPLOYMENT)
+    build(ENVIRONMENT)
     outside = connect_aws(_settings(), MemoryClock())
     message = a_message()
     outside.jobs.add(a_job(), message)
@@ -88,8 +88,8 @@ def test_the_adapters_work_on_what_the_templates_make(aws: None) -> None:
 
 
 def test_a_message_received_too_often_ends_in_the_dead_letters(aws: None) -> None:
-    build(DEPLOYMENT)
-    sqs = boto3.client("sqs", region_name=DEPLOYMENT.region)
+    build(ENVIRONMENT)
+    sqs = boto3.client("sqs", region_name=ENVIRONMENT.region)
     url = sqs.get_queue_url(QueueName="gas-annotate")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{}")
     for _ in range(5):
@@ -100,8 +100,8 @@ def test_a_message_received_too_often_ends_in_the_dead_letters(aws: None) -> Non
 
 
 def test_every_alarm_of_a_queue_can_be_made(aws: None) -> None:
-    build(DEPLOYMENT)
-    alarms = boto3.client("cloudwatch", region_name=DEPLOYMENT.region).describe_alarms()
+    build(ENVIRONMENT)
+    alarms = boto3.client("cloudwatch", region_name=ENVIRONMENT.region).describe_alarms()
     names = {alarm["AlarmName"] for alarm in alarms["MetricAlarms"]}
     assert {"gas-annotate-dead-letters", "gas-notify-oldest"} <= names
 
@@ -109,18 +109,18 @@ def test_every_alarm_of_a_queue_can_be_made(aws: None) -> None:
 # What an emulator does not know it says, and leaves out; the tests above make it by the API.
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS")
 def test_cloudformation_takes_what_the_emulator_knows(aws: None) -> None:
-    cloudformation = boto3.client("cloudformation", region_name=DEPLOYMENT.region)
+    cloudformation = boto3.client("cloudformation", region_name=ENVIRONMENT.region)
     _create(cloudformation, "artifacts", {})
     _create(cloudformation, "network", {})
     _create(cloudformation, "messaging", {})
     for row in queue_rows():
         _create(cloudformation, "queue", row, suffix=row["Queue"])
-    sqs = boto3.client("sqs", region_name=DEPLOYMENT.region)
+    sqs = boto3.client("sqs", region_name=ENVIRONMENT.region)
     names = {url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]}
     for row in queue_rows():
         for ending in ("", "-dead", "-undelivered"):
             assert f"gas-{row['Queue']}{ending}" in names
-    buckets = boto3.client("s3", region_name=DEPLOYMENT.region).list_buckets()["Buckets"]
+    buckets = boto3.client("s3", region_name=ENVIRONMENT.region).list_buckets()["Buckets"]
     assert [bucket["Name"] for bucket in buckets] == ["gas-releases-123456789012-us-east-1"]
 
 

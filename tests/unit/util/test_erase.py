@@ -10,6 +10,7 @@ from gas.adapters.embedded_mail import EmbeddedMailer, MailBox
 from gas.adapters.memory import MemoryWorld
 from gas.domain.audit import Action, AuditEvent
 from gas.domain.errors import NotFoundError, OutageError
+from gas.erase import Eraser
 from gas.ports import Mail
 from tests.builders import LEASE, a_completed_job, a_job, an_upload
 from tests.support.annotating import settings
@@ -32,6 +33,13 @@ def eraser(world: MemoryWorld, tmp_path: Path) -> AccountEraser:
         accounts=world.accounts,
         audit=world.audit,
         jobs=world.jobs,
+        job_eraser=Eraser(
+            jobs=world.jobs,
+            inputs=world.inputs,
+            results=world.results,
+            clock=world.clock,
+            key_prefix=settings().key_prefix,
+        ),
         uploads=world.uploads,
         inputs=world.inputs,
         results=world.results,

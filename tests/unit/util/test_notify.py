@@ -2,18 +2,20 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 
-from gas.adapters.memory import MemoryInbox, MemoryWorld
+from gas.adapters.memory import MemoryClock, MemoryInbox, MemoryWorld
 from gas.domain.account import Plan, Tier
-from gas.domain.errors import OutageError, RefusedError
+from gas.domain.errors import BusyJobError, OutageError, RefusedError
 from gas.domain.job import Failure, Fault, Job
 from gas.domain.message import Kind, Message, Queue
 from gas.patience import Patience
 from gas.ports import Mail
 from gas.worker import Stop, deliver
 from tests.builders import a_completed_job, a_job, an_account
+from tests.support.annotating import settings
 from util.letters import REPEAT_NOTE, Letters
 from util.notify import Notifier
 
@@ -270,6 +272,34 @@ def test_a_sender_that_died_is_followed_once_its_lease_is_over(
     assert REPEAT_NOTE in post.sent[-1].text
     assert len(post.sent) == (2 if step == "after" else 1)
     assert post.inbox.depth() == 0
+
+
+def test_a_sender_whose_clock_is_slow_is_not_overtaken(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation: two senders, their clocks ten minutes apart, sent one mail twice."""
+    outside = Mock(
+        jobs=post.world.jobs,
+        accounts=post.world.accounts,
+        mailer=post.world.mailer,
+        clock=post.world.clock,
+    )
+    slow = Notifier.of(settings(), outside, post.stop)
+    fast = replace(slow, clock=MemoryClock(post.world.clock.now() + timedelta(minutes=10)))
+    send, message = (
+        post.world.mailer.send,
+        Message(kind=Kind.JOB_COMPLETED, job_id="job-1", user_id="ada"),
+    )
+    post.world.jobs.rows["job-1"] = a_completed_job()
+
+    def meanwhile(mail: Mail) -> None:
+        with pytest.raises(BusyJobError):
+            fast.handle(message, Mock())
+        send(mail)
+
+    monkeypatch.setattr(post.world.mailer, "send", meanwhile)
+    slow.handle(message, Mock())
+    assert len(post.sent) == 1
 
 
 def test_a_message_that_tells_what_is_not_so_sends_nothing(post: Post) -> None:

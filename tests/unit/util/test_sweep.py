@@ -37,7 +37,7 @@ def sweeper(world: MemoryWorld) -> Sweeper:
         dead_requests=world.dead_inbox(Queue.ANNOTATE),
         dead_mails=world.dead_inbox(Queue.NOTIFY),
         clock=world.clock,
-        settings=settings(),
+        settings=settings(GAS_CLOCK_SKEW_SECONDS="0.001"),
     )
 
 
@@ -305,5 +305,16 @@ def test_two_sweepers_at_once_do_no_harm(
 @pytest.mark.parametrize("status", Status)
 def test_only_unfinished_jobs_are_ever_left_alone(status: Status) -> None:
     job = a_job(status=status, started_at=NOW, leased_until=NOW)
-    left = is_left_alone(job, NOW + 24 * HOUR, LEASE, queue_is_empty=True)
+    left = is_left_alone(job, NOW + 24 * HOUR, LEASE, 5 * LEASE, queue_is_empty=True)
     assert left == (status in {Status.PENDING, Status.RUNNING})
+
+
+@pytest.mark.parametrize("queue_is_empty", [True, False])
+def test_a_run_whose_clock_is_slow_is_not_taken_for_dead(*, queue_is_empty: bool) -> None:
+    """A lease dated ten minutes ago by the sweeper's clock may be one of this moment."""
+    skew = settings().clock_skew
+    just_now = a_running_job()
+    sweeper_time = NOW + skew
+    assert not is_left_alone(just_now, sweeper_time, LEASE, skew, queue_is_empty=queue_is_empty)
+    much_later = sweeper_time + 3 * LEASE + SECOND
+    assert is_left_alone(just_now, much_later, LEASE, skew, queue_is_empty=queue_is_empty)

@@ -6,7 +6,9 @@ from uuid import uuid4
 import pytest
 
 from gas.domain.account import Tier
+from gas.domain.errors import OutageError
 from gas.domain.message import Kind, Queue
+from gas.relay import relay_pending
 from tests.unit.web.site import Site, Visitor, settings
 
 LIMIT = 153_600
@@ -307,8 +309,47 @@ def test_the_example_is_one_click(site: Site, ada: Visitor) -> None:
     assert len(site.world.topics.published) == 1
 
 
+def test_an_example_no_job_came_of_is_removed_like_any_upload(
+    site: Site, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation: a crash before the job was written left its copy for ever."""
+
+    def away(*_arguments: object) -> None:
+        raise OutageError("no table")
+
+    monkeypatch.setattr(site.world.jobs, "add", away)
+    assert ada.post("/annotate/example").status_code == 503
+    [key] = site.world.inputs.objects
+    [upload] = site.world.uploads.rows.values()
+    assert upload.key == key
+    monkeypatch.undo()
+    ada.post("/annotate/example")
+    assert list(site.world.uploads.rows.values()) == [upload]
+
+
 def test_without_an_example_there_is_no_button() -> None:
     site = Site(settings=settings(GAS_EXAMPLE_VCF="/nowhere/example.vcf"))
     ada = site.signed_in()
     assert "Use our example" not in ada.get("/annotate").get_data(as_text=True)
     assert ada.post("/annotate/example").status_code == 404
+
+
+def test_a_job_whose_announcement_fails_waits_in_the_outbox(
+    site: Site, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 29: its owner sees it wait, and the sweeper publishes what is left."""
+
+    def away(_message: object) -> None:
+        raise OutageError("the topic is away")
+
+    upload_id = _permit(ada)
+    _put(site, upload_id, 77)
+    with monkeypatch.context() as patch:
+        patch.setattr(site.world.topics, "publish", away)
+        body = {"upload_id": upload_id, "assembly": "detect", "note": ""}
+        assert ada.send("/annotate/jobs", body).status_code == 201
+    assert "Waiting" in ada.get(f"/annotations/{upload_id}").get_data(as_text=True)
+    assert [row.job_id for _, row in site.world.jobs.outbox.values()] == [upload_id]
+    site.pass_time(seconds=60)
+    relay_pending(site.world.clock.now(), outbox=site.world.outbox, topics=site.world.topics)
+    assert site.world.inbox(Queue.ANNOTATE).depth() == 1

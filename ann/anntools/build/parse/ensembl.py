@@ -13,7 +13,7 @@ from ann.anntools.assembly.contigs import LENGTHS
 from ann.anntools.build.parse.fasta import sequences
 from ann.anntools.build.parse.lines import SourceError, lines, whole_number
 from ann.anntools.build.parse.place import Places
-from ann.anntools.build.parse.table import gff3_attributes, gff_lines
+from ann.anntools.build.parse.table import gff3_attributes, gff_fields
 from ann.anntools.consequence.transcript import Transcript
 
 _GENE: Final = "gene:"
@@ -21,6 +21,7 @@ _TRANSCRIPT: Final = "transcript:"
 _REGION: Final = "##sequence-region"
 _STRANDS: Final = {"+": 1, "-": -1}
 _CODON: Final = 3
+_ORDER: Final = {name: index for index, name in enumerate(LENGTHS["GRCh38"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,72 +51,97 @@ class _Building:
     cds: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+class SequenceFile:
+    """Sequences of a FASTA file by id without version, kept in a scratch file."""
+
+    def __init__(self, path: Path, work: Path) -> None:
+        self._scratch = work / f"{path.name}.letters"
+        self._places: dict[str, tuple[int, int]] = {}
+        at = 0
+        with self._scratch.open("wb") as out:
+            for name, pieces in sequences(path):
+                start = at
+                for piece in pieces:
+                    at += out.write(piece.upper())
+                self._places[name.partition(".")[0]] = (start, at)
+        self._letters = self._scratch.open("rb")
+
+    def get(self, identifier: str) -> bytes | None:
+        """The sequence of a transcript, None where it has none."""
+        place = self._places.get(identifier)
+        if place is None:
+            return None
+        self._letters.seek(place[0])
+        return self._letters.read(place[1] - place[0])
+
+    def close(self) -> None:
+        """Remove the scratch file."""
+        self._letters.close()
+        self._scratch.unlink()
+
+
 class GeneModels:
-    """All that a GFF3 file tells; `unmatched` counts CDS whose sequence does not fit."""
+    """Genes and transcripts of the chromosomes, the mitochondrion's not among them.
 
-    genes: list[GeneRow]
-    transcripts: list[Transcript]
-    unmatched: int
-    without_sequence: int
+    Transcripts come as they are read, block by block: `###` in the file says that all parts of what
+    came before have been told.  `unmatched` counts CDS whose sequence does not fit.
+    """
 
-
-def read_models(
-    gff3: Path, assembly: str, cds: Path | None = None, cdna: Path | None = None
-) -> GeneModels:
-    """Genes and transcripts of the chromosomes, the mitochondrion's not among them."""
-    reader = _Reader(gff3, assembly)
-    reader.read()
-    models = GeneModels(reader.genes, [], 0, 0)
-    coding = _by_id(cds) if cds else {}
-    spliced = _by_id(cdna) if cdna else {}
-    for building in reader.transcripts.values():
-        transcript = _transcript(gff3.name, building, reader.names, coding, spliced, models)
-        models.transcripts.append(transcript)
-    if (
-        cds
-        and reader.transcripts
-        and models.unmatched + models.without_sequence
-        > sum(bool(each.cds) for each in reader.transcripts.values()) / 2
-    ):
-        raise SourceError(
-            cds.name,
-            f"fits fewer than half of the coding transcripts of {gff3.name}: "
-            "are they of one release?",
-        )
-    return models
-
-
-def _by_id(path: Path) -> dict[str, bytes]:
-    return {name.partition(".")[0]: b"".join(pieces).upper() for name, pieces in sequences(path)}
-
-
-class _Reader:
-    def __init__(self, path: Path, assembly: str) -> None:
-        self._path = path
+    def __init__(
+        self,
+        gff3: Path,
+        assembly: str,
+        cds: SequenceFile | None = None,
+        cdna: SequenceFile | None = None,
+    ) -> None:
+        self._path = gff3
         self._assembly = assembly
-        self._places = Places(path.name, assembly)
-        self.names: dict[str, str] = {}
+        self._places = Places(gff3.name, assembly)
+        self._cds = cds
+        self._cdna = cdna
+        self._names: dict[str, str] = {}
+        self._open: dict[str, _Building] = {}
         self.genes: list[GeneRow] = []
-        self.transcripts: dict[str, _Building] = {}
+        self.coding = 0
+        self.unmatched = 0
+        self.without_sequence = 0
 
-    def read(self) -> None:
-        """Read all features."""
+    def transcripts(self) -> Iterator[Transcript]:
+        """All transcripts; after the last one `genes` and the counts are complete."""
         self._check_regions()
-        for line, fields in gff_lines(self._path):
-            contig = self._places.name(fields[0], line)
-            if contig is None or contig == "MT":
-                continue
-            attributes = gff3_attributes(fields[8])
-            identity = attributes.get("ID", "")
-            parent = attributes.get("Parent", "")
-            if identity.startswith(_GENE):
-                self._gene(line, contig, fields, attributes)
-            elif identity.startswith(_TRANSCRIPT):
-                self._transcript(line, contig, fields, attributes)
-            elif parent.startswith(_TRANSCRIPT) and fields[2] in {"exon", "CDS"}:
-                self._part(line, fields, parent.removeprefix(_TRANSCRIPT))
+        for line, fields in gff_blocks(self._path):
+            if fields:
+                self._feature(line, fields)
+            else:
+                yield from self._finished()
+        yield from self._finished()
         self._places.finish()
+        self.genes.sort(key=lambda gene: (_ORDER[gene.contig], gene.start, gene.end, gene.gene_id))
+        if self._cds and self.unmatched + self.without_sequence > self.coding / 2:
+            raise SourceError(
+                self._path.name,
+                "the coding sequences fit fewer than half of the coding transcripts: are both "
+                "files of one release?",
+            )
+
+    def _finished(self) -> Iterator[Transcript]:
+        for building in self._open.values():
+            yield self._made(building)
+        self._open = {}
+
+    def _feature(self, line: int, fields: list[str]) -> None:
+        contig = self._places.name(fields[0], line)
+        if contig is None or contig == "MT":
+            return
+        attributes = gff3_attributes(fields[8])
+        identity = attributes.get("ID", "")
+        parent = attributes.get("Parent", "")
+        if identity.startswith(_GENE):
+            self._gene(line, contig, fields, attributes)
+        elif identity.startswith(_TRANSCRIPT):
+            self._transcript(line, contig, fields, attributes)
+        elif parent.startswith(_TRANSCRIPT) and fields[2] in {"exon", "CDS"}:
+            self._part(line, fields, parent.removeprefix(_TRANSCRIPT))
 
     def _check_regions(self) -> None:
         """Compare the lengths in the file's head with the assembly's."""
@@ -143,7 +169,7 @@ class _Reader:
         start, end = self._span(line, contig, fields)
         gene_id = attributes["ID"].removeprefix(_GENE)
         name = attributes.get("Name", gene_id)
-        self.names[gene_id] = name
+        self._names[gene_id] = name
         biotype = attributes.get("biotype", ".")
         self.genes.append(GeneRow(contig, start, end, gene_id, name, biotype))
 
@@ -154,7 +180,7 @@ class _Reader:
             raise SourceError(self._path.name, f"strand {fields[6]!r}", line=line, column=7)
         stable = attributes["ID"].removeprefix(_TRANSCRIPT)
         version = attributes.get("version")
-        self.transcripts[stable] = _Building(
+        self._open[stable] = _Building(
             line,
             f"{stable}.{version}" if version else stable,
             attributes.get("Parent", "").removeprefix(_GENE),
@@ -165,7 +191,7 @@ class _Reader:
         )
 
     def _part(self, line: int, fields: list[str], parent: str) -> None:
-        building = self.transcripts.get(parent)
+        building = self._open.get(parent)
         if building is None:
             raise SourceError(
                 self._path.name,
@@ -180,84 +206,78 @@ class _Reader:
             phase = whole_number(fields[7], self._path.name, line, 8) if fields[7] != "." else 0
             building.cds.append((start, end, phase))
 
-
-def _transcript(
-    file: str,
-    building: _Building,
-    names: dict[str, str],
-    coding: dict[str, bytes],
-    spliced: dict[str, bytes],
-    models: GeneModels,
-) -> Transcript:
-    if not building.exons:
-        raise SourceError(
-            file, f"transcript {building.transcript_id} has no exon", line=building.line
-        )
-    exons = tuple(sorted(building.exons))
-    stable = building.transcript_id.partition(".")[0]
-    cds = None
-    phase = 0
-    sequence = spliced.get(stable)
-    cds_sequence = None
-    open_start = "cds_start_NF" in building.tags
-    open_end = "cds_end_NF" in building.tags
-    if sequence is not None and len(sequence) != sum(end - start for start, end in exons):
-        sequence = None
-    if building.cds:
-        parts = sorted(building.cds)
-        cds = (parts[0][0], parts[-1][1])
-        phase = parts[0 if building.strand > 0 else -1][2]
-        open_start = open_start or phase > 0
-        length = sum(end - start for start, end, _ in parts)
-        inside = sum(max(0, min(end, cds[1]) - max(start, cds[0])) for start, end in exons)
-        if not any(start <= cds[0] < end for start, end in exons) or inside < length:
+    def _made(self, building: _Building) -> Transcript:
+        file = self._path.name
+        if not building.exons:
             raise SourceError(
-                file,
-                f"the coding sequence of {building.transcript_id} does not lie in its exons",
-                line=building.line,
+                file, f"transcript {building.transcript_id} has no exon", line=building.line
             )
-        if not open_start and (length - phase) % _CODON:
-            open_end = True
-        # Where ribosomes slip, CDS parts leave bases out: such a sequence cannot be numbered.
-        if inside == length:
-            cds_sequence = _fitting(coding.get(stable), length, models)
-    return Transcript(
-        transcript_id=building.transcript_id,
-        gene_id=building.gene,
-        gene_name=names.get(building.gene, building.gene),
-        biotype=building.biotype,
-        contig=building.contig,
-        strand=building.strand,
-        exons=exons,
-        cds=cds,
-        cds_phase=phase,
-        sequence=sequence,
-        cds_sequence=None if sequence else cds_sequence,
-        mane_select="MANE_Select" in building.tags,
-        mane_plus_clinical="MANE_Plus_Clinical" in building.tags,
-        canonical="Ensembl_canonical" in building.tags,
-        cds_start_nf=open_start,
-        cds_end_nf=open_end,
-    )
+        exons = tuple(sorted(building.exons))
+        stable = building.transcript_id.partition(".")[0]
+        sequence = self._cdna.get(stable) if self._cdna else None
+        if sequence is not None and len(sequence) != sum(end - start for start, end in exons):
+            sequence = None
+        cds = None
+        phase = 0
+        cds_sequence = None
+        open_start = "cds_start_NF" in building.tags
+        open_end = "cds_end_NF" in building.tags
+        if building.cds:
+            parts = sorted(building.cds)
+            cds = (parts[0][0], parts[-1][1])
+            phase = parts[0 if building.strand > 0 else -1][2]
+            length = sum(end - start for start, end, _ in parts)
+            inside = sum(max(0, min(end, cds[1]) - max(start, cds[0])) for start, end in exons)
+            if not any(start <= cds[0] < end for start, end in exons) or inside < length:
+                raise SourceError(
+                    file,
+                    f"the coding sequence of {building.transcript_id} does not lie in its exons",
+                    line=building.line,
+                )
+            open_start = open_start or phase > 0
+            open_end = open_end or (not open_start and length % _CODON > 0)
+            self.coding += 1
+            # Where ribosomes slip, CDS parts leave bases out: such a sequence cannot be numbered.
+            if inside == length:
+                cds_sequence = self._fitting(stable, length)
+        return Transcript(
+            transcript_id=building.transcript_id,
+            gene_id=building.gene,
+            gene_name=self._names.get(building.gene, building.gene),
+            biotype=building.biotype,
+            contig=building.contig,
+            strand=building.strand,
+            exons=exons,
+            cds=cds,
+            cds_phase=phase,
+            sequence=sequence,
+            cds_sequence=None if sequence else cds_sequence,
+            mane_select="MANE_Select" in building.tags,
+            mane_plus_clinical="MANE_Plus_Clinical" in building.tags,
+            canonical="Ensembl_canonical" in building.tags,
+            cds_start_nf=open_start,
+            cds_end_nf=open_end,
+        )
+
+    def _fitting(self, identifier: str, length: int) -> bytes | None:
+        """The coding sequence without Ensembl's padding; None where it is not of this length."""
+        sequence = self._cds.get(identifier) if self._cds else None
+        if sequence is None:
+            self.without_sequence += 1
+            return None
+        padding = len(sequence) - length
+        if padding in {1, 2} and sequence[:padding] == b"N" * padding:
+            sequence = sequence[padding:]
+        if len(sequence) != length:
+            self.unmatched += 1
+            return None
+        return sequence
 
 
-def _fitting(sequence: bytes | None, length: int, models: GeneModels) -> bytes | None:
-    """The coding sequence without Ensembl's padding; None where it is not of this length."""
-    if sequence is None:
-        models.without_sequence += 1
-        return None
-    padding = len(sequence) - length
-    if padding in {1, 2} and sequence[:padding] == b"N" * padding:
-        sequence = sequence[padding:]
-    if len(sequence) != length:
-        models.unmatched += 1
-        return None
-    return sequence
-
-
-def gene_names(models: GeneModels) -> Iterator[GeneRow]:
-    """Genes by place."""
-    order = {name: index for index, name in enumerate(LENGTHS["GRCh38"])}
-    yield from sorted(
-        models.genes, key=lambda gene: (order[gene.contig], gene.start, gene.end, gene.gene_id)
-    )
+def gff_blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The nine fields of each feature; no fields where the file says that a block ends."""
+    for line, text in lines(path):
+        if text == "###":
+            yield line, []
+        elif text and not text.startswith("#"):
+            yield line, gff_fields(path.name, line, text)

@@ -194,10 +194,15 @@ def gff_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             return
         if not text or text.startswith("#"):
             continue
-        fields = text.split("\t")
-        if len(fields) != _GFF_FIELDS:
-            raise SourceError(path.name, f"{len(fields)} columns instead of 9", line=line)
-        yield line, fields
+        yield line, gff_fields(path.name, line, text)
+
+
+def gff_fields(file: str, line: int, text: str) -> list[str]:
+    """The nine fields of a feature's line."""
+    fields = text.split("\t")
+    if len(fields) != _GFF_FIELDS:
+        raise SourceError(file, f"{len(fields)} columns instead of 9", line=line)
+    return fields
 
 
 def gff3_attributes(text: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -482,6 +483,24 @@ def test_an_insisted_stop_hands_the_job_back_at_once(service: Service) -> None:
     service.assert_at_rest()
 
 
+def test_nothing_beats_for_a_job_that_is_handed_back(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation: a beat on its way renewed the lease that had just been ended."""
+    move, beating = service.world.jobs.move, list[bool]()
+
+    def watched(before: Job, after: Job, *messages: Message) -> None:
+        if before.status is Status.RUNNING:
+            beating.append(any(thread.name == "heartbeat" for thread in threading.enumerate()))
+        move(before, after, *messages)
+
+    monkeypatch.setattr(service.world.jobs, "move", watched)
+    service.engine.script.append(DiedError())
+    service.submit()
+    service.deliver()
+    assert beating == [False]
+
+
 def test_a_stop_lets_a_short_run_finish(service: Service) -> None:
     def asked(task: Task, _on: OnProgress, should_stop: ShouldStop) -> Summary:
         service.stop.ask()
@@ -571,3 +590,30 @@ def _lose_one_answer(service: Service, monkeypatch: pytest.MonkeyPatch, status: 
             raise OutageError("the answer was lost")
 
     monkeypatch.setattr(service.world.jobs, "move", lossy)
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_clocks_that_differ_by_minutes_never_make_two_results(
+    service: Service, minutes: int
+) -> None:
+    """Row 19: a worker whose clock is ahead claims too early; the fence decides all the same."""
+    before = service.world.clock.now()
+
+    def meanwhile(task: Task, _on: OnProgress, _stop: ShouldStop) -> Summary:
+        service.pass_time(60 * minutes)
+        service.inbox.put(Message(kind=Kind.JOB_REQUESTED, job_id="job-1", user_id="ada").to_json())
+        service.deliver()
+        service.world.clock._now = before + timedelta(seconds=1)
+        return write(task.output, 3, 0, "")
+
+    service.engine.script.append(meanwhile)
+    service.submit()
+    service.deliver()
+    service.pass_time(3600)
+    while service.deliver():
+        service.pass_time(3600)
+    job = service.job()
+    assert job.status is Status.COMPLETED
+    assert job.attempt == (2 if minutes > 0 else 1)
+    assert service.announced(Kind.JOB_COMPLETED) == 1
+    service.assert_at_rest()

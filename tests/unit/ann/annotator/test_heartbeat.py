@@ -133,3 +133,16 @@ def test_it_stops_beating_once_the_run_is_lost() -> None:
         run.heartbeat._thread.join(timeout=30)
         assert not run.heartbeat._thread.is_alive()
     assert run.heartbeat.lost
+
+
+def test_a_heartbeat_that_fails_loses_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 16: a run without a heartbeat must not go on beyond its lease."""
+    run = Run(every=timedelta(milliseconds=1))
+
+    def bug(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(run.world.jobs, "renew", bug)
+    with run.heartbeat:
+        run.heartbeat._thread.join(timeout=30)
+    assert run.heartbeat.lost

@@ -43,7 +43,8 @@ def build(root: Path, site: Served, *more: str, assembly: str = "GRCh38") -> int
 def test_the_default_sources_are_built_and_annotate(
     root: Path, site: Served, ask: Ask, capsys: pytest.CaptureFixture[str], assembly: str
 ) -> None:
-    assert build(root, site, assembly=assembly) == 0
+    threads = {"GRCh37": "1", "GRCh38": "2"}[assembly]
+    assert build(root, site, "--threads", threads, assembly=assembly) == 0
     assert "in use now" in capsys.readouterr().out
     assert verify.main(["--reference", str(root)]) == 0
     found = ask(root, assembly, "1 1000150 A G")
@@ -97,6 +98,27 @@ def test_dbsnp_gives_ids_and_frequencies_by_allele(root: Path, site: Served, ask
     assert ask(root, "GRCh38", "MT 8993 T G")["ID"] == "rs199476133"
     facts = {fact.name: fact for fact in sources.describe(root)}
     assert (facts["dbsnp"].release, facts["dbsnp"].records) == ("build 157", 9)
+
+
+def test_a_source_in_one_file_a_chromosome_is_one_source(
+    root: Path, site: Served, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = "storage.googleapis.com/gcp-public-data--gnomad/release/4.1/vcf/exomes"
+    head = '##INFO=<ID=AF,Number=A,Type=Float,Description="x">\n'
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    for contig in [*map(str, range(1, 23)), "X", "Y"]:
+        row = f"chr{contig}\t1000150\t.\tA\tG\t.\tAC0\tAC=1;AF=0.12345\n"
+        path = f"{folder}/gnomad.exomes.v4.1.sites.chr{contig}.vcf.bgz"
+        site.files[path] = gzip.compress((head + columns + row).encode())
+    assert build(root, site, "--only", "gnomad") == 0
+    assert ask(root, "GRCh38", "chrY 1000150 A G")["gnomAD_AF"] == "0.123"
+    facts = {fact.name: fact for fact in sources.describe(root)}
+    assert facts["gnomad"].records == 24
+    site.files[path] = gzip.compress((head + columns + row.replace("chrY", "chr1")).encode())
+    assert build(root, site, "--only", "gnomad", "--refresh") == 3
+    assert (
+        "chrY.vcf.bgz: contig 1 comes back after others; sort the file" in capsys.readouterr().err
+    )
 
 
 def test_transcripts_carry_flags_phases_and_sequences(root: Path, site: Served) -> None:

@@ -108,6 +108,19 @@ def test_doubts_about_the_model_are_named() -> None:
     )
 
 
+def test_a_stop_completed_by_the_poly_a_tail_is_no_doubt_in_mitochondria() -> None:
+    ends = {
+        code: replace(
+            FORWARD,
+            cds=(104, 146),
+            cds_sequence=b"ATGAAACCCGGGTTTTA",
+            genetic_code=code,
+        ).model.warnings
+        for code in (1, 2)
+    }
+    assert ends == {1: ("WARNING_TRANSCRIPT_INCOMPLETE",), 2: ()}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

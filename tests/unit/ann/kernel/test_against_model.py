@@ -22,7 +22,6 @@ from tests.model.plain import Expected, PlainAnnotator
 from tests.model.worlds import World, any_allele, make_world
 
 COLUMNS = 10
-_OTHER_ALTS = ("*", "<*>", "<DEL>", "<DUP:TANDEM>", "<INV>", "<INS>", "<CNV>", "A[2:100[")
 Both = tuple[Annotator, PlainAnnotator]
 
 _MANY = settings(
@@ -99,7 +98,27 @@ def test_records_of_the_genome_come_out_as_the_model_says(
             pos, ref, alt = any_allele(rng, world.genome[contig])
         alts = [alt]
         while rng.random() < 0.2:
-            alts.append(rng.choice([*_OTHER_ALTS, ref[:1], ref + "A", alt.lower(), "G", "N"]))
+            alts.append(
+                rng.choice(
+                    [
+                        "*",
+                        "<DEL>",
+                        "<DUP:TANDEM>",
+                        "<INV>",
+                        "<INS>",
+                        "A[2:900[",
+                        "]3:5]T",
+                        "<NON_REF>",
+                        "<*>",
+                        "<CNV>",
+                        ref[:1],
+                        ref + "A",
+                        alt.lower(),
+                        "G",
+                        "N",
+                    ]
+                )
+            )
         rows.append((contig, pos, ref, alts))
     if ordered:
         rows.sort(key=lambda row: (row[0], row[1]))
@@ -108,7 +127,25 @@ def test_records_of_the_genome_come_out_as_the_model_says(
 
 _CELL = st.one_of(
     st.sampled_from(
-        [b"", b".", b"1", b"2", b"3", b"A", b"ACGT", b"acgtn", b"A,C", b",", b"*", b"<DEL>", b"0"]
+        [
+            b"",
+            b".",
+            b"1",
+            b"2",
+            b"3",
+            b"A",
+            b"ACGT",
+            b"acgtn",
+            b"A,C",
+            b",",
+            b"*",
+            b"<DEL>",
+            b"<DEL;x>",
+            b"A]<c>:9]",
+            b"<X>",
+            b"[a|b:1[A",
+            b"0",
+        ]
     ),
     st.binary(max_size=12).map(lambda data: data.replace(b"\n", b"").replace(b"\t", b"")),
     st.integers(-5, 1 << 33).map(lambda number: b"%d" % number),
