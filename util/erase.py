@@ -61,6 +61,7 @@ class AccountEraser:
                 jobs=outside.jobs,
                 inputs=outside.inputs,
                 results=outside.results,
+                archives=outside.archives,
                 clock=outside.clock,
                 key_prefix=settings.key_prefix,
             ),

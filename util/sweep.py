@@ -31,6 +31,7 @@ from gas.ports import Clock, Delivery, Files, Inbox, Jobs, Outbox, Topics, Uploa
 from gas.relay import relay, relay_pending
 from gas.worker import Stop
 from util.erase import AccountEraser
+from util.storage import StorageSweep, storage_sweep
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Sweeper:
     requests: Inbox
     dead_requests: Inbox
     dead_mails: Inbox
+    storage: StorageSweep
     clock: Clock
     settings: Settings
     also: tuple[Callable[[], None], ...] = ()
@@ -86,6 +88,7 @@ class Sweeper:
             requests=outside.inbox(Queue.ANNOTATE),
             dead_requests=outside.dead_inbox(Queue.ANNOTATE),
             dead_mails=outside.dead_inbox(Queue.NOTIFY),
+            storage=storage_sweep(outside, settings),
             clock=outside.clock,
             settings=settings,
         )
@@ -98,6 +101,9 @@ class Sweeper:
             self.watch_dead_mails,
             self.remove_expired_uploads,
             self.remove_orphans,
+            self.storage.watch,
+            self.storage.follow_plans,
+            self.storage.remove_orphan_archives,
             self.settle_dead_letters,
             *self.also,
         )

@@ -13,6 +13,7 @@ import web.home.routes
 import web.login.routes
 import web.mailbox.routes
 import web.operator.routes
+import web.plan.routes
 import web.terms.routes
 from gas.config import Settings
 from gas.wiring import Outside
@@ -38,6 +39,7 @@ FEATURES = (
     web.account.routes.blueprint,
     web.operator.routes.blueprint,
     web.terms.routes.blueprint,
+    web.plan.routes.blueprint,
     web.health.routes.blueprint,
 )
 

@@ -34,10 +34,11 @@ def test_an_erased_account_leaves_nothing_in_any_store(backend: str, tmp_path: P
         assert service.outside.accounts.get(user_id).consented_at is not None
         first = ada.submit(EXAMPLE, note="a private note")
         assert ada.wait(first) == "COMPLETED"
-        service.outside.accounts.set_tier(user_id, Tier.PREMIUM)
+        ada.change_plan("upgrade")
+        assert service.outside.accounts.get(user_id).tier is Tier.PREMIUM
         second = ada.submit(EXAMPLE)
         assert ada.wait(second) == "COMPLETED"
-        service.outside.accounts.set_tier(user_id, Tier.FREE)
+        ada.change_plan("downgrade")
         abandoned = ada.permit("abandoned.vcf", 100)
         assert ada.upload(abandoned, b"x" * 100).ok
         copy = json.loads(ada.get("/account/export.json").text)
@@ -59,6 +60,7 @@ def test_an_erased_account_leaves_nothing_in_any_store(backend: str, tmp_path: P
             Action.CONSENTED,
             Action.JOB_SUBMITTED,
             Action.RESULT_DOWNLOADED,
+            Action.PLAN_CHANGED,
             Action.DATA_EXPORTED,
             Action.ERASURE_ASKED,
         }

@@ -9,7 +9,7 @@ is ever killed.  `embedded` is the one-machine stack.
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,10 @@ class Deployment:
 
 @contextmanager
 def deployment(
-    backend: str, home: Path, changes: Mapping[str, str] | None = None
+    backend: str,
+    home: Path,
+    changes: Mapping[str, str] | None = None,
+    moto_options: Sequence[str] = (),
 ) -> Iterator[Deployment]:
     """Start everything, give it, stop everything."""
     with ExitStack() as things:
@@ -94,7 +97,7 @@ def deployment(
         env = {**environment(), "GAS_HOME": str(home), **one_clock, **(changes or {})}
         moto = None
         if backend == "aws":
-            moto = things.enter_context(moto_server())
+            moto = things.enter_context(moto_server(*moto_options))
             env |= moto.environment
             env["GAS_S3_PUBLIC_ENDPOINT"] = things.enter_context(post_policy(moto.endpoint))
         stack = Stack(home, env)

@@ -37,6 +37,7 @@ def eraser(world: MemoryWorld, tmp_path: Path) -> AccountEraser:
             jobs=world.jobs,
             inputs=world.inputs,
             results=world.results,
+            archives=world.archives,
             clock=world.clock,
             key_prefix=settings().key_prefix,
         ),

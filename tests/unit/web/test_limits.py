@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from flask import Flask
 
 from gas.domain.account import Tier
+from gas.domain.audit import Action
 from gas.domain.errors import TooManyError
 from tests.unit.web.site import Site, Visitor, settings
 from web.app import create_app
-from web.guards import public
 from web.limits import check_plan_change
 
 
@@ -95,12 +94,16 @@ def test_a_free_person_who_has_stored_enough_is_told_what_to_do() -> None:
 
 def test_the_plan_can_be_flipped_only_so_often() -> None:
     site = _site(GAS_PLAN_CHANGES_A_DAY="2")
-    _with_route(site.app, site)
-    site.signed_in("ada")
-    answers = [site.anonymous().get("/flip").status_code for _ in range(3)]
-    assert answers == [200, 200, 429]
-    site.pass_time(hours=13)
-    assert site.anonymous().get("/flip").status_code == 200
+    ada = site.signed_in("ada")
+    answers = [ada.post(f"/plan/{to}").status_code for to in ("upgrade", "downgrade", "upgrade")]
+    assert answers == [303, 303, 429]
+    assert site.world.accounts.get("ada").tier is Tier.FREE
+    changes = [event for event in site.world.audit.rows if event.action is Action.PLAN_CHANGED]
+    assert [event.detail for event in changes] == ["premium_user", "free_user"]
+    site.pass_time(hours=11, minutes=59)
+    assert ada.post("/plan/upgrade").status_code == 429
+    site.pass_time(minutes=2)
+    assert ada.post("/plan/upgrade").status_code == 303
 
 
 def test_the_limit_error_keeps_its_wait() -> None:
@@ -111,11 +114,3 @@ def test_the_limit_error_keeps_its_wait() -> None:
         with pytest.raises(TooManyError) as caught:
             check_plan_change(account)
     assert 23 * 3600 < caught.value.retry_after.total_seconds() <= 24 * 3600
-
-
-def _with_route(app: Flask, site: Site) -> None:
-    def flip() -> str:
-        check_plan_change(site.world.accounts.get("ada"))
-        return "flipped"
-
-    app.add_url_rule("/flip", "flip", public(flip))
