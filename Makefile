@@ -67,10 +67,32 @@ fuzz: $(VENV)/.dev ## fuzz the engine's kernel with sanitizers (SECONDS_TO_FUZZ=
 screenshots: $(VENV)/.dev ## take the pictures in docs/screenshots anew (needs Debian's chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
+.venv-audit/.done: requirements-audit.txt
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.txt
+	@touch $@
+
+.PHONY: audit
+audit: $(VENV)/.dev .venv-audit/.done ## ask for known vulnerabilities; needs the network, else says 'not audited'
+	@$(BIN)/python -m tests.supply_chain.audit .venv-audit/bin/pip-audit
+
+.PHONY: sbom
+sbom: $(VENV)/.dev ## write dist/sbom.cdx.json, the bill of materials
+	@$(BIN)/python -m tests.supply_chain.sbom
+
+.PHONY: licences
+licences: $(VENV)/.dev ## write docs/licences.md anew
+	@$(BIN)/python -m tests.supply_chain.licences
+
+.PHONY: fuzz-web
+fuzz-web: $(VENV)/.dev ## click and type at random for 10 minutes (GAS_CLICK_SECONDS), two users and an operator
+	GAS_CLICK_SECONDS=$${GAS_CLICK_SECONDS:-600} $(BIN)/pytest -m full tests/journeys/test_random_clicks.py --timeout 1800
+
 .PHONY: lock
 lock: ## write requirements*.txt anew from requirements*.in (needs the uv command)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements.in -o requirements.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements-dev.in -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet requirements-audit.in -o requirements-audit.txt
 
 .PHONY: clean
 clean: ## remove what was installed and built here (never the data in GAS_HOME)

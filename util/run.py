@@ -164,7 +164,7 @@ def _output(process: Process, log: Path) -> dict[str, str]:
 
 
 def _check_ports_are_free(settings: Settings) -> None:
-    addresses = {"web": settings.base_url}
+    addresses = {"web": settings.bind}
     if settings.is_local:
         addresses["login stand-in"] = settings.globus_auth_url
     if settings.backend is Backend.EMBEDDED:

@@ -35,7 +35,7 @@ class Stack:
     def __init__(self, home: Path, env: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.port = free_ports(PORTS)
-        self.url = f"http://{HOST}:{self.port}"
+        self.url = (env or {}).get("GAS_BASE_URL", f"http://{HOST}:{self.port}")
         self._env = {
             **environment(),
             **(env or {}),

@@ -9,7 +9,7 @@ wins, a publication every consumer bears twice, or the removal of what nobody re
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -30,6 +30,7 @@ from gas.domain.message import Kind, Message, Queue
 from gas.ports import Clock, Delivery, Files, Inbox, Jobs, Outbox, Topics, Uploads
 from gas.relay import relay, relay_pending
 from gas.worker import Stop
+from util.erase import AccountEraser
 from util.storage import StorageSweep, storage_sweep
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,9 @@ class Sweeper:
     storage: StorageSweep
     clock: Clock
     settings: Settings
+    also: tuple[Callable[[], None], ...] = ()
+    """Further steps, of other use cases that need no timer of their own."""
+
     _orphans_until: datetime | None = field(default=None, init=False)
 
     @classmethod
@@ -101,6 +105,7 @@ class Sweeper:
             self.storage.follow_plans,
             self.storage.remove_orphan_archives,
             self.settle_dead_letters,
+            *self.also,
         )
         for step in steps:
             try:
@@ -278,7 +283,17 @@ def main() -> None:
     settings = Settings.from_env()
     stop = Stop()
     stop.listen()
-    sweeper = Sweeper.of(settings, wiring.connect(settings))
+    outside = wiring.connect(settings)
+    eraser = AccountEraser.of(settings, outside, wiring.connect_mail_box(settings))
+    sweeper = replace(
+        Sweeper.of(settings, outside),
+        also=(
+            eraser.erase_accounts,
+            eraser.close_unused_accounts,
+            eraser.forget_old_lines,
+            outside.limits.tidy,
+        ),
+    )
     sweeper.sweep()
     while "--once" not in sys.argv[1:] and not stop.wait(settings.sweep_every):
         sweeper.sweep()

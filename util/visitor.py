@@ -7,6 +7,7 @@ import html
 import json
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 from urllib.parse import urljoin
@@ -19,6 +20,7 @@ SECONDS = 60
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_TERMS = re.compile(r'name="terms_version" value="([^"]+)"')
 
 
 class VisitError(Exception):
@@ -45,6 +47,24 @@ class Visitor:
         )
         if done.status_code != requests.codes.ok or not done.url.startswith(self.url):
             raise VisitError(f"signing in ended at {done.url.split('?')[0]}: {_gist(done)}")
+        self.consent(done.text)
+
+    def consent(self, page: str) -> None:
+        """Agree to the terms where the page asks for it, as it does once before an upload."""
+        terms, token = _TERMS.search(page), _TOKEN.search(page)
+        if terms is None or token is None:
+            return
+        form = {
+            "csrf_token": html.unescape(token[1]),
+            "terms_version": html.unescape(terms[1]),
+            "agree": "yes",
+        }
+        _checked(self.http.post(f"{self.url}/account/consent", data=form, timeout=SECONDS))
+
+    def post(self, path: str, fields: Mapping[str, str]) -> requests.Response:
+        """Send a form of a page, with its token; raises VisitError unless it is taken."""
+        form = {"csrf_token": self.page_headers()["X-CSRFToken"], **fields}
+        return _checked(self.http.post(urljoin(self.url, path), data=form, timeout=SECONDS))
 
     def get(self, path: str) -> requests.Response:
         """A page; raises VisitError unless it answers 200."""
@@ -54,7 +74,7 @@ class Visitor:
         """Ask for an upload form, as the page's script does."""
         body = {"file_name": file_name, "size": size}
         return self.http.post(
-            f"{self.url}/annotate/uploads", json=body, headers=self._headers(), timeout=SECONDS
+            f"{self.url}/annotate/uploads", json=body, headers=self.page_headers(), timeout=SECONDS
         )
 
     def upload(self, permission: requests.Response, body: bytes | IO[bytes]) -> requests.Response:
@@ -67,7 +87,7 @@ class Visitor:
         """Submit an upload that has arrived; the id of its job."""
         body = {"upload_id": upload_id, "assembly": assembly, "note": note}
         answer = self.http.post(
-            f"{self.url}/annotate/jobs", json=body, headers=self._headers(), timeout=SECONDS
+            f"{self.url}/annotate/jobs", json=body, headers=self.page_headers(), timeout=SECONDS
         )
         return str(_checked(answer).json()["job_id"])
 
@@ -105,18 +125,18 @@ class Visitor:
 
     def delete(self, job_id: str) -> None:
         """Press the button that deletes the job with everything of it."""
-        token = self._headers()["X-CSRFToken"]
+        token = self.page_headers()["X-CSRFToken"]
         address = f"{self.url}/annotations/{job_id}/delete"
         _checked(self.http.post(address, data={"csrf_token": token}, timeout=SECONDS))
 
     def change_plan(self, to: str) -> None:
         """Press the button of the plan page: `upgrade` or `downgrade`."""
-        token = self._headers()["X-CSRFToken"]
+        token = self.page_headers()["X-CSRFToken"]
         _checked(
             self.http.post(f"{self.url}/plan/{to}", data={"csrf_token": token}, timeout=SECONDS)
         )
 
-    def _headers(self) -> dict[str, str]:
+    def page_headers(self) -> dict[str, str]:
         """What a page that was opened once sends with every request of its script."""
         if self._token is None:
             found = _TOKEN.search(self.get("/annotate").text)

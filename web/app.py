@@ -5,13 +5,16 @@ from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import web.account.routes
 import web.annotate.routes
 import web.annotations.routes
 import web.health.routes
 import web.home.routes
 import web.login.routes
 import web.mailbox.routes
+import web.operator.routes
 import web.plan.routes
+import web.terms.routes
 from gas.config import Settings
 from gas.wiring import Outside
 from web.context import Web, set_web
@@ -23,6 +26,7 @@ from web.mailbox.port import Mailbox
 from web.queue import QueueView
 from web.requests import RequestIds, register_requests
 from web.security import register_security
+from web.stored import StoredView
 
 LARGEST_BODY = 64 * 1024
 """No page of ours takes more: files go to the object store."""
@@ -32,6 +36,9 @@ FEATURES = (
     web.login.routes.blueprint,
     web.annotate.routes.blueprint,
     web.annotations.routes.blueprint,
+    web.account.routes.blueprint,
+    web.operator.routes.blueprint,
+    web.terms.routes.blueprint,
     web.plan.routes.blueprint,
     web.health.routes.blueprint,
 )
@@ -64,6 +71,7 @@ def create_app(settings: Settings, outside: Outside, mailbox: Mailbox | None = N
             outside=outside,
             mailbox=mailbox,
             queue=QueueView(outside.jobs, outside.clock),
+            stored=StoredView(outside.jobs, outside.clock),
             globus=Globus(settings, outside.clock),
         ),
     )

@@ -10,6 +10,7 @@ from gas.wiring import Outside
 from web.login.globus import Globus
 from web.mailbox.port import Mailbox
 from web.queue import QueueView
+from web.stored import StoredView
 
 KEY = "gas"
 
@@ -22,6 +23,7 @@ class Web:
     outside: Outside
     mailbox: Mailbox | None
     queue: QueueView
+    stored: StoredView
     globus: Globus
 
 

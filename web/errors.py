@@ -2,6 +2,8 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
 
 from flask import Flask, jsonify, make_response, render_template
 from flask.typing import ResponseReturnValue
@@ -20,6 +22,7 @@ from gas.domain.errors import (
     RefusedError,
     TemporaryError,
     TooLargeError,
+    TooManyError,
 )
 from web.negotiation import PROBLEM, wants_json
 from web.requests import request_id
@@ -28,6 +31,7 @@ log = logging.getLogger(__name__)
 
 STATUS_OF: tuple[tuple[type[GasError], int], ...] = (
     (TooLargeError, 413),
+    (TooManyError, 429),
     (QuotaError, 429),
     (ForbiddenError, 403),
     (RefusedError, 400),
@@ -41,6 +45,7 @@ STATUS_OF: tuple[tuple[type[GasError], int], ...] = (
 
 SERVER_ERROR = 500
 UNAVAILABLE = 503
+OUTAGE_PAUSE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,15 +132,21 @@ def _of_domain(error: GasError) -> ResponseReturnValue:
     status = status_of(error)
     known = EXPLANATIONS[status]
     if isinstance(error, RefusedError):
-        return _answer(status, error.message, error.hint or known.hint, code=error.code)
+        response = _answer(status, error.message, error.hint or known.hint, code=error.code)
+        if isinstance(error, TooManyError):
+            response.headers["Retry-After"] = _whole_seconds(error.retry_after)
+        return response
     if status == SERVER_ERROR:
         return _of_bug(error)
     log.warning("a request failed", extra={"status": status, "reason": str(error)})
     response = _answer(status, known.detail, known.hint)
     if isinstance(error, TemporaryError):
-        seconds = error.retry_after.total_seconds() if error.retry_after else 5
-        response.headers["Retry-After"] = str(max(1, round(seconds)))
+        response.headers["Retry-After"] = _whole_seconds(error.retry_after or OUTAGE_PAUSE)
     return response
+
+
+def _whole_seconds(span: timedelta) -> str:
+    return str(max(1, ceil(span.total_seconds())))
 
 
 def _of_http(error: HTTPException) -> ResponseReturnValue:

@@ -29,6 +29,7 @@ class Guard(StrEnum):
 
     PUBLIC = "public"
     SIGNED_IN = "signed-in"
+    OPERATOR = "operator"
 
 
 _GUARDS: dict[Callable[..., object], Guard] = {}
@@ -46,6 +47,18 @@ def signed_in(view: View) -> View:
     """Only somebody signed in may call it; `the_account()` is theirs."""
     _GUARDS[view] = Guard.SIGNED_IN
     return view
+
+
+def operator(view: View) -> View:
+    """Only an operator of the service may call it; for anybody else it is not there."""
+    _GUARDS[view] = Guard.OPERATOR
+    return view
+
+
+def is_operator() -> bool:
+    """Whether the caller is an operator by configuration."""
+    account = find_account()
+    return account is not None and account.user_id in this_web().settings.operators
 
 
 def guard_of(app: Flask, endpoint: str) -> Guard | None:
@@ -69,6 +82,9 @@ def enforce(app: Flask) -> ResponseReturnValue | None:
     if request.endpoint is None or guard_of(app, request.endpoint) is Guard.PUBLIC:
         return None
     if find_account() is not None:
+        if guard_of(app, request.endpoint) is Guard.OPERATOR and not is_operator():
+            log.warning("somebody asked for an operator's page")
+            raise NotFoundError("no such page")
         return None
     if wants_json() or request.method not in SAFE_METHODS:
         raise Unauthorized("You are not signed in, or your session has ended.")
@@ -103,9 +119,11 @@ def find_account() -> Account | None:
         session = find_session()
         if session is not None:
             try:
-                g.account = this_web().outside.accounts.get(session.user_id)
+                account = this_web().outside.accounts.get(session.user_id)
             except NotFoundError:
-                g.account = None
+                account = None
+            if account is not None and account.erasing_at is None:
+                g.account = account
     return cast("Account | None", g.account)
 
 

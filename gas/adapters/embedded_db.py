@@ -173,6 +173,8 @@ class Database:
         connection.pragma("synchronous", "FULL")
         connection.pragma("journal_size_limit", WAL_LIMIT_BYTES)
         connection.pragma("trusted_schema", 0)
+        # What is deleted is overwritten: an erased account is not to be read from a free page.
+        connection.pragma("secure_delete", 1)
         return connection
 
     def _prepare(self, schema: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -118,6 +118,25 @@ class MailBox:
     def eml(self, box_id: str) -> bytes:
         """One mail as a mail program reads it; raises NotFoundError."""
         return self._read(box_id, ".eml")
+
+    def forget(self, address: str, job_ids: Collection[str]) -> int:
+        """Remove every mail to that address or about one of those jobs; how many there were."""
+        gone = 0
+        with _disk():
+            paths = sorted(self._folder.glob("*.json"))
+        for path in paths:
+            try:
+                mail = self.get(path.stem).mail
+            except NotFoundError:
+                continue
+            if mail.to != address and not any(job_id in mail.mail_id for job_id in job_ids):
+                continue
+            with _disk():
+                # The .json last: while it is there, a removal that was cut short is found again.
+                path.with_suffix(".eml").unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+            gone += 1
+        return gone
 
     def _read(self, box_id: str, suffix: str) -> bytes:
         if not re.fullmatch(r"[0-9a-f]{32}", box_id):

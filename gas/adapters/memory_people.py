@@ -222,7 +222,7 @@ class MemoryLimits:
         with self._lock:
             now, step = self._clock.now(), per / most
             full_until = max(self.rows.get(key, now), now)
-            room = now + per - step / 2
+            room = now + per - step * 0.999
             if full_until > room:
                 return full_until - room
             self.rows[key] = full_until + step

@@ -92,11 +92,20 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
+PRAGMAS = (
+    "busy_timeout=10000",
+    "foreign_keys=ON",
+    "synchronous=FULL",
+    # What is deleted is overwritten: an erased account is not to be read from a free page.
+    "secure_delete=ON",
+)
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     # The driver's own idea of when a transaction begins is switched off; `_begin_sqlite` decides.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "foreign_keys=ON", "synchronous=FULL"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

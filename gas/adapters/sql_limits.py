@@ -15,6 +15,9 @@ from gas.adapters.sql_engine import translated
 from gas.adapters.sql_tables import LIMITS
 from gas.ports import Clock
 
+SLACK = 0.001
+"""Part of one step by which a request may come too early."""
+
 
 class SqlLimits:
     """The limits table.  Keys are kept as a hash: they name people and their addresses."""
@@ -30,8 +33,8 @@ class SqlLimits:
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         key_hash = hashlib.sha256(key.encode()).hexdigest()
         fresh = insert(LIMITS).values(key_hash=key_hash, full_until=now + step)
-        # Half a step of slack: the sums of floating-point steps need not meet `per` exactly.
-        room = now + per.total_seconds() - step / 2
+        # A little slack: the sums of floating-point steps need not meet `per` exactly.
+        room = now + per.total_seconds() - step * (1 - SLACK)
         statement = fresh.on_conflict_do_update(
             index_elements=[LIMITS.c.key_hash],
             set_={"full_until": from_now + step},

@@ -105,6 +105,14 @@ class TooLargeError(RefusedError):
     """The input is larger than the owner's plan allows."""
 
 
+class TooManyError(RefusedError):
+    """The caller asks more often than they may; `retry_after` says when they may again."""
+
+    def __init__(self, code: str, message: str, hint: str, *, retry_after: timedelta) -> None:
+        super().__init__(code, message, hint)
+        self.retry_after = retry_after
+
+
 class QuotaError(RefusedError):
     """The owner has as much of something as one person may have at a time."""
 

@@ -42,6 +42,10 @@ def _sign_in(context: BrowserContext, service: Deployment, name: str = "Ada Demo
     page.click("text=Continue with Globus")
     page.click(f"text={name}")
     page.wait_for_url(service.url + "/annotate")
+    if page.is_visible("#agree"):
+        page.check("#agree")
+        page.click("text=Agree and continue")
+        page.wait_for_selector("h1:has-text('New annotation')")
     return page
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from gas.domain.audit import Action
 from gas.domain.errors import NotFoundError, ObjectNotFoundError
 from gas.domain.job import Job
 from web.annotate.fields import (
@@ -18,8 +19,11 @@ from web.annotate.fields import (
     sent_fields,
 )
 from web.annotate.submit import Wish, permit_upload, submit_example, submit_upload
+from web.audit import record
+from web.consent import TERMS_VERSION, check_consent, has_consented
 from web.context import this_web
 from web.guards import signed_in, the_account
+from web.limits import check_submit, check_upload
 
 blueprint = Blueprint("annotate", __name__)
 
@@ -31,6 +35,8 @@ CREATED = 201
 def show() -> ResponseReturnValue:
     """The page with the drop zone, the limit said first."""
     web = this_web()
+    if not has_consented(the_account()):
+        return render_template("annotate/consent.html", terms_version=TERMS_VERSION)
     limit = web.settings.plan.input_limit(the_account().tier)
     return render_template(
         "annotate/annotate.html",
@@ -47,6 +53,8 @@ def show() -> ResponseReturnValue:
 def permit() -> ResponseReturnValue:
     """Permit one upload: JSON for the script, a page with the store's form without it."""
     web, fields = this_web(), sent_fields()
+    check_consent(the_account())
+    check_upload(the_account())
     upload, form = permit_upload(
         the_account(),
         file_name=read_file_name(fields),
@@ -102,6 +110,8 @@ def returned(upload_id: UUID) -> ResponseReturnValue:
 def submit() -> ResponseReturnValue:
     """Make the job of an upload that has arrived."""
     web, fields = this_web(), sent_fields()
+    check_consent(the_account())
+    check_submit(the_account())
     job = submit_upload(
         read_upload_id(fields),
         the_account(),
@@ -119,6 +129,8 @@ def example() -> ResponseReturnValue:
     web = this_web()
     if not web.settings.example_vcf.is_file():
         raise NotFoundError("no example is installed")
+    check_consent(the_account())
+    check_submit(the_account())
     job = submit_example(
         web.settings.example_vcf,
         the_account(),
@@ -130,6 +142,7 @@ def example() -> ResponseReturnValue:
 
 
 def _show(job: Job) -> ResponseReturnValue:
+    record(Action.JOB_SUBMITTED, job_id=job.job_id)
     location = url_for("annotations.details", job_id=job.job_id)
     if request.is_json:
         return {"job_id": job.job_id, "location": location}, CREATED, {"Location": location}

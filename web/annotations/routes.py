@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from gas.domain.audit import Action
 from gas.domain.errors import ForbiddenError, NotFoundError, StaleJobError
 from gas.domain.job import Job, ObjectKind, Status
 from gas.erase import Eraser
@@ -15,8 +16,11 @@ from web.annotate.fields import read_wish_id, sent_fields
 from web.annotate.rerun import rerun
 from web.annotations.log import read_part
 from web.annotations.view import JobView, Result, may_fetch, result_of, view_of
+from web.audit import record
+from web.consent import check_consent
 from web.context import this_web
 from web.guards import own_job, signed_in, the_account
+from web.limits import check_submit
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +59,7 @@ def live_list() -> ResponseReturnValue:
 def details(job_id: UUID) -> ResponseReturnValue:
     """One annotation."""
     view = _view(own_job(job_id))
+    record(Action.JOB_VIEWED, job_id=view.job.job_id)
     return render_template("annotations/details.html", view=view, wish_id=uuid4())
 
 
@@ -80,6 +85,7 @@ def show_log(job_id: UUID) -> ResponseReturnValue:
         raise NotFoundError("the job has no log")
     number = request.args.get("part", "1")
     part = read_part(this_web().outside.results, stored, int(number) if number.isdecimal() else 1)
+    record(Action.LOG_VIEWED, job_id=job.job_id)
     return render_template("annotations/log.html", job=job, stored=stored, part=part)
 
 
@@ -88,6 +94,7 @@ def show_log(job_id: UUID) -> ResponseReturnValue:
 def input_file(job_id: UUID) -> ResponseReturnValue:
     """The way to the input, as it was uploaded."""
     web, job = this_web(), own_job(job_id)
+    record(Action.INPUT_DOWNLOADED, job_id=job.job_id)
     return redirect(
         web.outside.inputs.link(
             job.input.key,
@@ -116,6 +123,7 @@ def result_file(job_id: UUID, kind: str) -> ResponseReturnValue:
         window = min(window, timedelta(seconds=int((until - now).total_seconds())))
         if not window:
             raise _closed(Result.CLOSED)
+    record(Action.RESULT_DOWNLOADED, job_id=job.job_id, detail=stored.kind.value)
     return redirect(
         web.outside.results.link(stored.key, file_name=stored.file_name, expires_in=window)
     )
@@ -139,6 +147,7 @@ def cancel(job_id: UUID) -> ResponseReturnValue:
                 raise
         else:
             log.info("a job was cancelled", extra={"job_id": before.job_id})
+            record(Action.JOB_CANCELLED, job_id=before.job_id)
             break
     return redirect(url_for("annotations.details", job_id=job_id), 303)
 
@@ -147,14 +156,17 @@ def cancel(job_id: UUID) -> ResponseReturnValue:
 @signed_in
 def rerun_job(job_id: UUID) -> ResponseReturnValue:
     """Annotate the same file once more; a form sent twice makes one job."""
-    web, fields = this_web(), sent_fields()
+    web, fields, former = this_web(), sent_fields(), own_job(job_id)
+    check_consent(the_account())
+    check_submit(the_account())
     job = rerun(
-        own_job(job_id),
+        former,
         read_wish_id(fields),
         the_account(),
         settings=web.settings,
         outside=web.outside,
     )
+    record(Action.JOB_RERUN, job_id=job.job_id)
     return redirect(url_for("annotations.details", job_id=job.job_id), 303)
 
 
@@ -171,7 +183,9 @@ def delete(job_id: UUID) -> ResponseReturnValue:
         clock=web.outside.clock,
         key_prefix=web.settings.key_prefix,
     )
-    eraser.erase(own_job(job_id))
+    job = own_job(job_id)
+    eraser.erase(job)
+    record(Action.JOB_DELETED, job_id=job.job_id)
     return redirect(url_for("annotations.index"), 303)
 
 

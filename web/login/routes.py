@@ -9,10 +9,13 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from gas.domain.errors import NotFoundError, OutageError, RefusedError
+from gas.domain.audit import Action
+from gas.domain.errors import ForbiddenError, NotFoundError, OutageError, RefusedError
+from web.audit import record
 from web.context import this_web
 from web.errors import EXPLANATIONS, UNAVAILABLE
 from web.guards import find_session, public, session_cookie_name, viewer
+from web.limits import check_login
 from web.login.globus import Identity
 from web.login.person import clean_email, clean_name
 from web.login.target import safe_target
@@ -43,6 +46,7 @@ def show() -> ResponseReturnValue:
 def start() -> ResponseReturnValue:
     """Send the browser to Globus, remembering only the state it must bring back."""
     web = this_web()
+    check_login()
     target = safe_target(request.args.get("next"))
     state = secrets.token_urlsafe(32)
     try:
@@ -93,6 +97,7 @@ def logout() -> ResponseReturnValue:
     if current is not None:
         web.outside.sessions.end(current.session_id)
         web.globus.revoke(current.tokens)
+        record(Action.LOGGED_OUT, user_id=current.user_id)
         log.info("a person signed out", extra={"user_id": current.user_id})
     session.clear()
     response = redirect(url_for("login.signed_out"))
@@ -123,14 +128,26 @@ def _begin_session(identity: Identity, target: str) -> Response:
     web = this_web()
     email = clean_email(identity.email)
     name = clean_name(identity.name) or email or "Unnamed"
-    web.outside.accounts.save_login(
+    account = web.outside.accounts.save_login(
         identity.user_id,
         name=name,
         email=email,
         institution=clean_name(identity.institution),
     )
+    if account.erasing_at is not None:
+        web.globus.revoke(identity.tokens)
+        raise ForbiddenError(
+            "being-erased",
+            "This account is being erased, with everything in it, as you asked.",
+            "Sign in again in an hour to begin with a new, empty account.",
+        )
     _end_former_session()
-    started = web.outside.sessions.start(identity.user_id, identity.tokens)
+    started = web.outside.sessions.start(
+        identity.user_id,
+        identity.tokens,
+        client=clean_name(request.user_agent.string),
+    )
+    record(Action.LOGGED_IN, user_id=identity.user_id)
     session.clear()
     log.info("a person signed in", extra={"user_id": identity.user_id})
     response = redirect(safe_target(target))

@@ -6,10 +6,13 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gas.domain.account import Tier
+from gas.domain.audit import Action
 from gas.domain.errors import TemporaryError
 from gas.domain.news import plan_changed
+from web.audit import record
 from web.context import this_web
 from web.guards import signed_in, the_account
+from web.limits import check_plan_change
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ def upgrade() -> ResponseReturnValue:
     """Become Premium; a provider that asks for payment is visited first."""
     web, account = this_web(), the_account()
     if account.tier is not Tier.PREMIUM:
+        check_plan_change(account)
         back = f"{web.settings.base_url}{url_for('plan.show')}"
         elsewhere = web.outside.payments.subscribe(account, back)
         if elsewhere is not None:
@@ -55,6 +59,7 @@ def downgrade() -> ResponseReturnValue:
     """Become Free again; the window of every result begins anew."""
     web, account = this_web(), the_account()
     if account.tier is not Tier.FREE:
+        check_plan_change(account)
         web.outside.payments.cancel(account)
     _change(Tier.FREE)
     flash("You are on the Free plan now. The download window of every result begins anew.")
@@ -67,6 +72,7 @@ def _change(tier: Tier) -> None:
     account = web.outside.accounts.set_tier(before.user_id, tier)
     if account.plan_changed_at is None or before.tier is tier:
         return
+    record(Action.PLAN_CHANGED, detail=tier.value)
     log.info("a plan was changed", extra={"user_id": account.user_id, "tier": tier.value})
     try:
         web.outside.topics.publish(plan_changed(account))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ann.anntools.kernel.records import Reject
 
+FORMULA_STARTS = (b"=", b"+", b"-", b"@")
 _HEAD = b"line\treason\ttext\n"
 
 
@@ -29,8 +30,11 @@ class RejectsFile:
 
 
 def _shown(text: bytes) -> bytes:
-    """Text without what would break the table: control characters are written as hex escapes."""
-    return b"".join(
+    """Text without what would break the table: control characters are written as hex escapes.
+
+    A spreadsheet runs a cell that begins like a formula; a quote before it makes it text.
+    """
+    return (b"'" if text[:1] in FORMULA_STARTS else b"") + b"".join(
         b"\\x%02x" % byte if byte < ord(" ") or byte == ord("\\") else bytes([byte])
         for byte in text
     )

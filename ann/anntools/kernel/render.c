@@ -228,16 +228,36 @@ static void put_best_cells(Writer *w, const Job *job, const Allele *a) {
     }
 }
 
+/* A spreadsheet runs a cell that begins with one of these, unless it is no more than a number. */
+static int is_formula(const u8 *text, i64 length) {
+    if (length <= 0 || !memchr("=+-@", text[0], 4)) return 0;
+    for (i64 i = 0; i < length; i++)
+        if (!memchr("0123456789.eE+-", text[i], 15)) return 1;
+    return length == 1;
+}
+
+/* A cell of the input's own text, made harmless to a spreadsheet by a quote before it. */
+static void put_input_cell(Writer *w, const u8 *text, i64 length) {
+    if (!is_formula(text, length)) {
+        put_cell(w, text, length);
+        return;
+    }
+    PUT(w, "\t'");
+    put(w, text, length);
+}
+
 /* A row of each allele: the record's fixed columns, a cell a key, the most severe consequence. */
 static void put_table_rows(Writer *w, const Job *job, const Record *r, const i64 *id) {
     for (u32 i = 0; i < r->alleles; i++) {
         const Allele *a = job->alleles + job->next_allele + i;
-        put(w, job->text + r->start, (i64)r->tab[1] - r->start);
-        put_cell(w, job->out + id[0], id[1]);
-        put_cell(w, column_text(job, r, 3), column_length(r, 3));
-        put_cell(w, job->text + a->alt_start, (i64)a->alt_end - a->alt_start);
-        put_cell(w, column_text(job, r, 5), column_length(r, 5));
-        put_cell(w, column_text(job, r, 6), column_length(r, 6));
+        const u8 *line = job->text + r->start;
+        if (is_formula(line, (i64)r->tab[0] - r->start)) put_byte(w, '\'');
+        put(w, line, (i64)r->tab[1] - r->start);
+        put_input_cell(w, job->out + id[0], id[1]);
+        put_input_cell(w, column_text(job, r, 3), column_length(r, 3));
+        put_input_cell(w, job->text + a->alt_start, (i64)a->alt_end - a->alt_start);
+        put_input_cell(w, column_text(job, r, 5), column_length(r, 5));
+        put_input_cell(w, column_text(job, r, 6), column_length(r, 6));
         i64 slot = 0;
         for (i64 s = 0; s < job->source_count; s++) {
             const Source *source = job->sources + s;

@@ -78,6 +78,9 @@ class Process:
         out.jobs.count_unfinished("ada", most=5)
         out.jobs.move(job, cancelled := job.cancel(NOW))
         out.results.head(self._stored())
+        for queue in Queue:
+            out.inbox(queue).depth()
+            out.dead_inbox(queue).depth()
         info = out.inputs.head(KEY)
         again = out.inputs.copy(info, KEY.replace("job-1", "job-3"))
         out.inputs.delete(again.key)
@@ -136,7 +139,10 @@ class Process:
         out.uploads.remove("job-1")
         out.inputs.delete(KEY)
         list(out.results.keys("gas/"))
+        list(out.inputs.keys("gas/ada/"))
         out.results.delete(self._stored())
+        out.jobs.of_user("ada", limit=5)
+        out.jobs.delete(out.jobs.get("job-1"))
         for queue in set(Queue) - {Queue.NOTIFY}:
             out.inbox(queue).depth()
         self._worked_off(out.dead_inbox(Queue.ANNOTATE))
@@ -155,8 +161,8 @@ class Process:
 PORT_CALLS = {
     "web": (
         (
-            *("web/annotate", "web/annotations", "web/guards.py", "web/health", "web/queue.py"),
-            *("gas/erase.py", "web/plan"),
+            *("web/account", "web/annotate", "web/annotations", "web/guards.py", "web/health"),
+            *("web/operator", "web/plan", "web/queue.py", "web/stored.py", "gas/erase.py"),
         ),
         (
             "inputs.copy inputs.delete inputs.head inputs.link inputs.upload inputs.upload_form "
@@ -175,11 +181,11 @@ PORT_CALLS = {
     ),
     "notify": (("util/notify.py",), "jobs.get jobs.move mailer.send"),
     "sweep": (
-        ("util/sweep.py", "util/storage.py"),
+        ("util/sweep.py", "util/erase.py", "util/storage.py", "gas/erase.py"),
         (
-            "dead_mails.depth dead_requests.done dead_requests.release inputs.delete jobs.get "
-            "jobs.move jobs.to_look_at jobs.unfinished requests.depth results.delete results.keys "
-            "topics.publish uploads.expired uploads.remove"
+            "dead_mails.depth dead_requests.done dead_requests.release inputs.delete jobs.delete "
+            "jobs.get jobs.move jobs.of_user jobs.to_look_at jobs.unfinished requests.depth "
+            "results.delete results.keys topics.publish uploads.expired uploads.remove"
         ),
     ),
 }

@@ -19,6 +19,7 @@ from gas.ports import Mail, Session
 from gas.wiring import Outside
 from tests.builders import NOW, a_completed_job
 from web.app import create_app
+from web.consent import TERMS_VERSION
 
 BASE = "http://127.0.0.1:8080"
 EXAMPLE = Path(__file__).parent / "example.vcf"
@@ -101,7 +102,9 @@ class Site:
     def anonymous(self) -> "Visitor":
         return Visitor(self, self.app.test_client())
 
-    def signed_in(self, user_id: str = "ada", tier: Tier = Tier.FREE) -> "Visitor":
+    def signed_in(
+        self, user_id: str = "ada", tier: Tier = Tier.FREE, *, consented: bool = True
+    ) -> "Visitor":
         self.world.accounts.save_login(
             user_id,
             name=f"{user_id.title()} Example",
@@ -109,6 +112,8 @@ class Site:
             institution="",
         )
         self.world.accounts.set_tier(user_id, tier)
+        if consented:
+            self.world.accounts.consent(user_id, TERMS_VERSION)
         session = self.world.sessions.start(user_id, {})
         visitor = self.anonymous()
         visitor.wear(session)

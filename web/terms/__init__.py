@@ -1,0 +1,1 @@
+"""The terms and the privacy notice."""
