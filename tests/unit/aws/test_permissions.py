@@ -178,8 +178,8 @@ PORT_CALLS = {
         ("util/sweep.py", "util/storage.py"),
         (
             "dead_mails.depth dead_requests.done dead_requests.release inputs.delete jobs.get "
-            "jobs.move jobs.to_look_at jobs.unfinished requests.depth results.delete results.keys topics.publish "
-            "uploads.expired uploads.remove"
+            "jobs.move jobs.to_look_at jobs.unfinished requests.depth results.delete "
+            "results.keys topics.publish uploads.expired uploads.remove"
         ),
     ),
 }
