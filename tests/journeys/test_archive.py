@@ -123,7 +123,12 @@ def test_a_result_goes_to_the_archive_and_back_with_its_owners_plan(  # noqa: PL
     assert not any(service.outside.dead_inbox(queue).depth() for queue in Queue)
 
     ada.change_plan("downgrade")
-    archived = until(service, job_id, Storage.ARCHIVED)
+    assert_erased(service, ada, until(service, job_id, Storage.ARCHIVED))
+
+
+def assert_erased(service: Deployment, ada: Visitor, archived: Job) -> None:
+    """Delete the archived job; nothing of it is left anywhere."""
+    job_id = archived.job_id
     ada.delete(job_id)
     assert not [key for key in service.result_keys() if job_id in key]
     with pytest.raises(ObjectNotFoundError):

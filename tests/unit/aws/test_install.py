@@ -137,7 +137,7 @@ def test_other_machines_do_not_even_ask(machine: Machine, role: str) -> None:
     [
         ("web", {"web"}),
         ("annotator", {"annotator", "drain"}),
-        ("services", {"notify", "sweep", "scale"}),
+        ("services", {"notify", "archive", "restore", "thaw", "sweep", "scale"}),
     ],
 )
 def test_each_role_starts_its_units_and_no_other(
@@ -157,7 +157,7 @@ def test_each_daemon_takes_the_role_of_its_name(machine: Machine) -> None:
     machine.install("services")
     config = machine.read("etc/gas/aws.config")
     assert "role_arn = arn:aws:iam::123456789012:role/gas-sweep-us-east-1" in config
-    assert config.count("credential_source = Ec2InstanceMetadata") == 3
+    assert config.count("credential_source = Ec2InstanceMetadata") == 6
     drop_in = machine.read("etc/systemd/system/gas-sweep.service.d/machine.conf")
     assert "AWS_PROFILE=sweep" in drop_in
 
