@@ -22,6 +22,27 @@ DAYS_A_YEAR = 365
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+class ArchiveKind(StrEnum):
+    """Where results go on AWS when they are archived."""
+
+    S3 = "s3"
+    VAULT = "vault"
+
+
+class ArchiveClass(StrEnum):
+    """The S3 storage class of an archived result."""
+
+    GLACIER = "GLACIER"
+    DEEP_ARCHIVE = "DEEP_ARCHIVE"
+    GLACIER_IR = "GLACIER_IR"
+
+
+class Payment(StrEnum):
+    """Who takes the money for the Premium plan."""
+
+    SIMULATED = "simulated"
+
+
 class Backend(StrEnum):
     """Which family of adapters stands behind the ports."""
 
@@ -67,6 +88,13 @@ def web_address(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an address such as https://gas.example.org")
     return text.rstrip("/")
+
+
+def switch(text: str) -> bool:
+    """On or off, as 1 or 0."""
+    if text not in {"0", "1"}:
+        raise ValueError("must be 1 or 0")
+    return text == "1"
 
 
 def word(text: str) -> str:
@@ -210,6 +238,26 @@ class Settings:
     """Jobs of one user that may wait or run at a time."""
 
     sweep_every: timedelta = _setting("GAS_SWEEP_SECONDS", seconds, "30")
+
+    archive_store: ArchiveKind = _setting("GAS_ARCHIVE_STORE", ArchiveKind, "s3")
+    archive_class: ArchiveClass = _setting("GAS_ARCHIVE_CLASS", ArchiveClass, "GLACIER")
+    vault: str = _setting("GAS_VAULT", word, "gas-archive")
+    restored_days: int = _setting("GAS_RESTORED_DAYS", positive, "3")
+    """Days that S3 keeps what it has retrieved; it is copied back long before."""
+
+    archive_lease: timedelta = _setting("GAS_ARCHIVE_LEASE_SECONDS", seconds, "900")
+    """How long a daemon may be at archiving a result before another takes over."""
+
+    retrieval_poll: timedelta = _setting("GAS_RETRIEVAL_POLL_SECONDS", seconds, "300")
+    """How often a retrieval under way is looked at, should its notice be lost."""
+
+    expedited: timedelta = _setting("GAS_EXPEDITED_SECONDS", seconds, "60")
+    standard: timedelta = _setting("GAS_STANDARD_SECONDS", seconds, "600")
+    retrieval_kept: timedelta = _setting("GAS_RETRIEVAL_KEPT_SECONDS", seconds, "86400")
+    expedited_refused: bool = _setting("GAS_EXPEDITED_REFUSED", switch, "0")
+    """The pace of the embedded archive, and whether it refuses expedited retrievals."""
+
+    payment: Payment = _setting("GAS_PAYMENT_PROVIDER", Payment, "simulated")
 
     scale_pool: str = _setting("GAS_SCALE_POOL", str, "")
     """Auto Scaling group of the annotators; empty where nothing scales."""

@@ -1,4 +1,4 @@
-"""Removing a job for good: every object of every run, the input, and at last the record.
+"""Removing a job for good: every object of every run, the archives, the input, the record at last.
 
 Whoever dies on the way leaves the record, so that asking again goes on.  A run in progress finds
 its job cancelled, then gone: it stops, removes what it wrote since, and tells nobody; what a killed
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gas.domain.errors import JobNotFoundError, StaleJobError
 from gas.domain.job import Job
-from gas.ports import Clock, Files, Jobs
+from gas.ports import ArchiveStore, Clock, Files, Jobs
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ class Eraser:
     jobs: Jobs
     inputs: Files
     results: Files
+    archives: ArchiveStore
     clock: Clock
     key_prefix: str
 
@@ -49,6 +50,8 @@ class Eraser:
             self.results.delete(info.key)
         for key in job.keys:  # Those of a run that ended while the others were listed.
             self.results.delete(key)
+        for stored in job.annotated:
+            self.archives.delete(stored)
         self.jobs.delete(job)
 
     def _ended(self, job: Job) -> Job:

@@ -7,12 +7,13 @@ later); what else it raises stands at the method.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
 from gas.domain.account import Account, Tier
 from gas.domain.audit import AuditEvent
-from gas.domain.job import Job, Progress
+from gas.domain.job import Job, Progress, RetrievalTier, StoredObject
 from gas.domain.message import Message, Queue
 from gas.domain.upload import PendingUpload
 
@@ -76,6 +77,10 @@ class Jobs(Protocol):
 
     def count_unfinished(self, user_id: str, *, most: int) -> int:
         """How many of the user's jobs wait or run, counted up to `most`; may lag a moment."""
+        ...
+
+    def to_look_at(self, before: datetime) -> Iterator[Job]:
+        """Every job whose `look_at` is before that moment, oldest first; may lag a moment."""
         ...
 
     def delete(self, job: Job) -> None:
@@ -263,7 +268,18 @@ class Accounts(Protocol):
         ...
 
     def set_tier(self, user_id: str, tier: Tier) -> Account:
-        """Change the plan; a downgrade is remembered with its moment."""
+        """Change the plan, and remember that the results have yet to follow.
+
+        A downgrade is remembered with its moment; the tier the account has already is no change.
+        """
+        ...
+
+    def settle_plan(self, account: Account) -> None:
+        """Forget that change of the plan: the results have followed.  A later one stays."""
+        ...
+
+    def unsettled(self, before: datetime) -> Sequence[Account]:
+        """Accounts whose plan changed before that moment and whose results have yet to follow."""
         ...
 
     def note_bounce(self, email: str) -> None:
@@ -292,6 +308,104 @@ class Accounts(Protocol):
 
     def count(self) -> Mapping[Tier, int]:
         """How many accounts there are of each tier."""
+        ...
+
+
+class RetrievalState(Enum):
+    """How far the archive has come with bringing an object back."""
+
+    UNDER_WAY = "under way"
+    READY = "ready"
+    LOST = "lost"
+    """Never started, expired, or failed: start it again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchivedObject:
+    """Something that lies in the archive, as the archive itself tells it."""
+
+    archive_id: str
+    job_id: str
+
+
+class ArchiveStore(Protocol):
+    """Where results go that their owner may not download for now, and how they come back.
+
+    An object is known by its record: key, size, sha256, and the handles given here.  Nothing is
+    ever in zero places: `archive` copies and verifies, `drop_original` and `delete` remove, and
+    whoever calls them records in between.  Every method may be repeated.
+    """
+
+    def archive(self, stored: StoredObject) -> str:
+        """Copy the object to the archive, verify size and sha256 there, and give its handle.
+
+        Whether its original can still be read afterwards is the store's affair.  Raises
+        ObjectNotFoundError, or ObjectChangedError where the bytes are not the recorded ones.
+        """
+        ...
+
+    def drop_original(self, stored: StoredObject) -> None:
+        """Remove what was archived from outside the archive, once the handle is recorded.
+
+        What has been restored to the same key since stays.
+        """
+        ...
+
+    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> str:
+        """Ask for the object back; the handle of the retrieval.  One under way is adopted.
+
+        Raises CapacityError where an expedited one is refused, ObjectNotFoundError.
+        """
+        ...
+
+    def status(self, stored: StoredObject) -> RetrievalState:
+        """How far the retrieval is; raises ObjectNotFoundError."""
+        ...
+
+    def materialise(self, stored: StoredObject) -> None:
+        """Put the retrieved bytes back at the object's key for good, streaming, and verify them.
+
+        Raises ObjectChangedError where they are not the recorded ones; then nothing was replaced.
+        """
+        ...
+
+    def delete(self, stored: StoredObject) -> None:
+        """Remove the copy in the archive; removing what is not there is no error."""
+        ...
+
+    def listed(self, before: datetime) -> Iterator[ArchivedObject]:
+        """What has lain in the archive since before that moment; may lag by a day."""
+        ...
+
+    def remove(self, archived: ArchivedObject) -> None:
+        """Remove something listed that no record refers to; as `delete`."""
+        ...
+
+    def parse_event(self, body: str) -> Message | None:
+        """The message that a body on the queue of retrievals stands for; None for none.
+
+        Raises MalformedMessageError, or NewerMessageError.
+        """
+        ...
+
+
+class PaymentProvider(Protocol):
+    """Who takes the money for the Premium plan."""
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether no money moves, which the pages then say."""
+        ...
+
+    def subscribe(self, account: Account, return_to: str) -> str | None:
+        """Begin the subscription: where to send the person to pay; None where it is done.
+
+        Raises RefusedError where it is turned down.
+        """
+        ...
+
+    def cancel(self, account: Account) -> None:
+        """End the subscription; ending one that is not there is no error."""
         ...
 
 

@@ -8,11 +8,13 @@ from gas.adapters.aws import connect_aws
 from gas.adapters.clock import SystemClock
 from gas.adapters.embedded import connect_embedded
 from gas.adapters.embedded_mail import MailBox
+from gas.adapters.payments import SimulatedPayments
 from gas.adapters.sql_accounts import connect_accounts
-from gas.config import Backend, Settings
+from gas.config import Backend, Payment, Settings
 from gas.domain.message import Queue
 from gas.ports import (
     Accounts,
+    ArchiveStore,
     AuditTrail,
     Clock,
     Files,
@@ -21,6 +23,7 @@ from gas.ports import (
     Limits,
     Mailer,
     Outbox,
+    PaymentProvider,
     Sessions,
     Topics,
     Uploads,
@@ -43,6 +46,8 @@ class Backing(Protocol):
     @property
     def results(self) -> Files: ...
     @property
+    def archives(self) -> ArchiveStore: ...
+    @property
     def mailer(self) -> Mailer: ...
     @property
     def inbox(self) -> Callable[[Queue], Inbox]: ...
@@ -61,7 +66,9 @@ class Outside:
     uploads: Uploads
     inputs: Files
     results: Files
+    archives: ArchiveStore
     accounts: Accounts
+    payments: PaymentProvider
     sessions: Sessions
     audit: AuditTrail
     limits: Limits
@@ -75,6 +82,7 @@ BACKENDS: dict[Backend, Callable[[Settings, Clock], Backing]] = {
     Backend.AWS: connect_aws,
     Backend.EMBEDDED: connect_embedded,
 }
+PAYMENTS: dict[Payment, Callable[[], PaymentProvider]] = {Payment.SIMULATED: SimulatedPayments}
 
 
 def connect(settings: Settings) -> Outside:
@@ -90,7 +98,9 @@ def connect(settings: Settings) -> Outside:
         uploads=backing.uploads,
         inputs=backing.inputs,
         results=backing.results,
+        archives=backing.archives,
         accounts=people.accounts,
+        payments=PAYMENTS[settings.payment](),
         sessions=people.sessions,
         audit=people.audit,
         limits=people.limits,

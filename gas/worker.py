@@ -29,6 +29,8 @@ from gas.ports import Clock, Delivery, Inbox
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Message, Delivery], None]
+Reader = Callable[[str], Message | None]
+"""Reads a body; None for one that says nothing to us."""
 
 FIRST_RETRY = timedelta(seconds=1)
 LAST_RETRY = timedelta(seconds=60)
@@ -75,7 +77,14 @@ class Stop:
         self.ask()
 
 
-def run(inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock) -> None:
+def run(
+    inbox: Inbox,
+    handle: Handler,
+    *,
+    stop: Stop,
+    clock: Clock,
+    read: Reader = Message.from_json,
+) -> None:
     """Handle messages until asked to stop.
 
     The message in hand is finished first, and what the last poll brought after the request to
@@ -92,7 +101,7 @@ def run(inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock) -> None:
             if stop.is_asked():
                 inbox.release(delivery)
             else:
-                deliver(delivery, inbox, handle, stop=stop, clock=clock)
+                deliver(delivery, inbox, handle, stop=stop, clock=clock, read=read)
 
 
 def run_many(inbox: Inbox, handle: Handler, *, slots: int, stop: Stop, clock: Clock) -> None:
@@ -115,20 +124,28 @@ def run_many(inbox: Inbox, handle: Handler, *, slots: int, stop: Stop, clock: Cl
         raise bugs[0]
 
 
-def deliver(delivery: Delivery, inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock) -> None:
+def deliver(
+    delivery: Delivery,
+    inbox: Inbox,
+    handle: Handler,
+    *,
+    stop: Stop,
+    clock: Clock,
+    read: Reader = Message.from_json,
+) -> None:
     """Handle one delivery, and delete it unless it deserves another try."""
     try:
-        _deliver(delivery, inbox, handle, stop=stop, clock=clock)
+        _deliver(delivery, inbox, handle, stop=stop, clock=clock, read=read)
     except OutageError:
         # What was to be done is done; the message comes back, and every handler bears that.
         log.warning("the queue cannot be reached", extra={"queue": inbox.queue.value})
 
 
 def _deliver(
-    delivery: Delivery, inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock
+    delivery: Delivery, inbox: Inbox, handle: Handler, *, stop: Stop, clock: Clock, read: Reader
 ) -> None:
     try:
-        message = Message.from_json(delivery.body)
+        message = read(delivery.body)
     except MalformedMessageError as error:
         log.exception("a message nobody can read was buried", extra={"queue": inbox.queue.value})
         inbox.bury(delivery, str(error))
@@ -136,6 +153,9 @@ def _deliver(
     except TemporaryError:
         log.warning("a message of a newer version was left", extra={"queue": inbox.queue.value})
         inbox.release(delivery, LAST_RETRY)
+        return
+    if message is None:
+        inbox.done(delivery)
         return
     with context(job_id=message.job_id, kind=message.kind.value):
         try:

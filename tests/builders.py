@@ -6,7 +6,7 @@ from typing import Any
 
 from gas.domain.account import Account, Tier
 from gas.domain.job import Input, Job, ObjectKind, Outcome, StoredObject
-from gas.domain.message import Kind, Message
+from gas.domain.message import ABOUT_ACCOUNTS, Kind, Message
 from gas.domain.upload import PendingUpload
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,7 +78,8 @@ def an_account(user_id: str = "ada", tier: Tier = Tier.FREE, **changes: Any) -> 
 def a_message(
     job_id: str = "job-1", kind: Kind = Kind.JOB_REQUESTED, user_id: str = "ada"
 ) -> Message:
-    return Message(kind=kind, job_id=job_id, user_id=user_id)
+    about = "" if kind in ABOUT_ACCOUNTS else job_id
+    return Message(kind=kind, job_id=about, user_id=user_id)
 
 
 def an_upload(upload_id: str = "job-1", user_id: str = "ada", **changes: Any) -> PendingUpload:

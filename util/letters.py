@@ -52,6 +52,33 @@ class Letters:
             ours=failure.fault is Fault.SERVICE,
         )
 
+    def archived(self, job: Job, account: Account, *, repeat: bool = False) -> Mail:
+        """The window has closed; nothing is lost, and how to get it back."""
+        subject = f"Your result was archived: {names.display_name(job.input_file_name)}"
+        return self._mail("archived", subject, job, account, repeat=repeat)
+
+    def restored(self, job: Job, account: Account, *, repeat: bool = False) -> Mail:
+        """The result is back; an owner who is Free again reads until when."""
+        until = self.plan.download_until(job, account)
+        return self._mail(
+            "restored",
+            f"Your result is back: {names.display_name(job.input_file_name)}",
+            job,
+            account,
+            repeat=repeat,
+            until=moment(until) if until else "",
+        )
+
+    def write(self, event: str, job: Job, account: Account, *, repeat: bool) -> Mail:
+        """The mail of that event."""
+        writers = {
+            "completed": self.completed,
+            "failed": self.failed,
+            "archived": self.archived,
+            "restored": self.restored,
+        }
+        return writers[event](job, account, repeat=repeat)
+
     def _mail(
         self,
         event: str,

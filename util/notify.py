@@ -1,4 +1,4 @@
-"""The notify daemon: mails the owner of a job that is completed or has failed.
+"""The notify daemon: mails the owner of a job that is completed or failed, archived or restored.
 
 Queue in: notify.  Out: one mail an event, and its trace in the job's ledger.
 Run: `python -m util.notify` (any number of them).
@@ -10,7 +10,7 @@ sent again, and then it says so.
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
@@ -29,7 +29,7 @@ from gas.domain.errors import (
     StaleJobError,
     TemporaryError,
 )
-from gas.domain.job import Job, Status
+from gas.domain.job import Job, Status, Storage
 from gas.domain.message import Kind, Message, Queue
 from gas.patience import Patience
 from gas.ports import Accounts, Clock, Delivery, Jobs, Mail, Mailer
@@ -39,10 +39,15 @@ from util.letters import Letters
 log = logging.getLogger(__name__)
 
 EVENTS = {
-    Kind.JOB_COMPLETED: ("completed", Status.COMPLETED),
-    Kind.JOB_FAILED: ("failed", Status.FAILED),
+    Kind.JOB_COMPLETED: ("completed", Status.COMPLETED, frozenset[Storage]()),
+    Kind.JOB_FAILED: ("failed", Status.FAILED, frozenset[Storage]()),
+    Kind.JOB_ARCHIVED: ("archived", Status.COMPLETED, frozenset({Storage.ARCHIVED})),
+    Kind.JOB_RESTORED: ("restored", Status.COMPLETED, frozenset({Storage.RESTORED})),
 }
-"""The event a message tells of, and the status a job must have for it to be true."""
+"""The event a message tells of, and the status (and storage, where it matters) a job must have."""
+
+OTHERS = frozenset({Kind.ARCHIVE_DUE})
+"""What the topic of results says to others."""
 
 OVER = ("sent", "skipped", "refused")
 MOVE_TRIES = 10
@@ -103,13 +108,17 @@ class Notifier:
 
     def handle(self, message: Message, _delivery: Delivery) -> None:
         """Send the mail this message asks for, unless the ledger says it was."""
+        if message.kind in OTHERS:
+            return
         job = self.jobs.get(message.job_id)
         if message.kind not in EVENTS or message.user_id != job.user_id:
             raise MalformedMessageError("the message does not fit the job it names")
-        event, status = EVENTS[message.kind]
-        if job.status is not status:
+        name, status, storages = EVENTS[message.kind]
+        if job.status is not status or (storages and job.storage not in storages):
             log.warning("a message tells what is not so", extra={"status": job.status.value})
             return
+        # What can happen to a job again is mailed again, and told apart by its number.
+        event = f"{name}-{message.number}" if message.number else name
         account = self._reachable(job.user_id)
         stamp = f"{self.clock.now().isoformat()}#{secrets.token_hex(4)}"
         job, turn = self._begin(job, event, stamp if account else "")
@@ -118,8 +127,8 @@ class Notifier:
         if account is None:
             log.info("a mail was skipped: its owner cannot be reached", extra={"mail": event})
             return
-        write = self.letters.completed if event == "completed" else self.letters.failed
-        self._send(job, event, stamp, write(job, account, repeat=turn is Turn.REPEAT))
+        mail = self.letters.write(name, job, account, repeat=turn is Turn.REPEAT)
+        self._send(job, event, stamp, replace(mail, mail_id=f"{job.job_id}.{event}"))
 
     def _reachable(self, user_id: str) -> Account | None:
         """The owner, read fresh; None where no mail can reach them."""

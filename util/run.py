@@ -44,6 +44,9 @@ def processes(settings: Settings) -> list[Process]:
         Process(name="web", module="web"),
         Process(name="annotator", module="ann.annotator"),
         Process(name="notify", module="util.notify"),
+        Process(name="archive", module="util.archive"),
+        Process(name="restore", module="util.restore"),
+        Process(name="thaw", module="util.thaw"),
         Process(name="sweep", module="util.sweep"),
         Process(name="announce", module="util.announce", once=True, on_screen=True),
     ]

@@ -30,6 +30,7 @@ from gas.domain.message import Kind, Message, Queue
 from gas.ports import Clock, Delivery, Files, Inbox, Jobs, Outbox, Topics, Uploads
 from gas.relay import relay, relay_pending
 from gas.worker import Stop
+from util.storage import StorageSweep, storage_sweep
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Sweeper:
     requests: Inbox
     dead_requests: Inbox
     dead_mails: Inbox
+    storage: StorageSweep
     clock: Clock
     settings: Settings
     _orphans_until: datetime | None = field(default=None, init=False)
@@ -82,6 +84,7 @@ class Sweeper:
             requests=outside.inbox(Queue.ANNOTATE),
             dead_requests=outside.dead_inbox(Queue.ANNOTATE),
             dead_mails=outside.dead_inbox(Queue.NOTIFY),
+            storage=storage_sweep(outside, settings),
             clock=outside.clock,
             settings=settings,
         )
@@ -94,6 +97,9 @@ class Sweeper:
             self.watch_dead_mails,
             self.remove_expired_uploads,
             self.remove_orphans,
+            self.storage.watch,
+            self.storage.follow_plans,
+            self.storage.remove_orphan_archives,
             self.settle_dead_letters,
         )
         for step in steps:

@@ -103,6 +103,19 @@ class Visitor:
             raise VisitError("the log page shows no log")
         return html.unescape(found[1])
 
+    def delete(self, job_id: str) -> None:
+        """Press the button that deletes the job with everything of it."""
+        token = self._headers()["X-CSRFToken"]
+        address = f"{self.url}/annotations/{job_id}/delete"
+        _checked(self.http.post(address, data={"csrf_token": token}, timeout=SECONDS))
+
+    def change_plan(self, to: str) -> None:
+        """Press the button of the plan page: `upgrade` or `downgrade`."""
+        token = self._headers()["X-CSRFToken"]
+        _checked(
+            self.http.post(f"{self.url}/plan/{to}", data={"csrf_token": token}, timeout=SECONDS)
+        )
+
     def _headers(self) -> dict[str, str]:
         """What a page that was opened once sends with every request of its script."""
         if self._token is None:

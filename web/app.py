@@ -11,6 +11,7 @@ import web.health.routes
 import web.home.routes
 import web.login.routes
 import web.mailbox.routes
+import web.plan.routes
 from gas.config import Settings
 from gas.wiring import Outside
 from web.context import Web, set_web
@@ -31,6 +32,7 @@ FEATURES = (
     web.login.routes.blueprint,
     web.annotate.routes.blueprint,
     web.annotations.routes.blueprint,
+    web.plan.routes.blueprint,
     web.health.routes.blueprint,
 )
 

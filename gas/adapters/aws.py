@@ -11,13 +11,15 @@ from gas.adapters.dynamodb_jobs import DynamoDBJobs
 from gas.adapters.dynamodb_outbox import DynamoDBOutbox
 from gas.adapters.dynamodb_pages import PageTokens
 from gas.adapters.dynamodb_uploads import DynamoDBUploads
+from gas.adapters.glacier_vault import GlacierVault
 from gas.adapters.s3 import S3Files
+from gas.adapters.s3_archive import S3Archive
 from gas.adapters.ses import SESMailer
 from gas.adapters.sns import SNSTopics
 from gas.adapters.sqs import SQSInbox
-from gas.config import Settings
-from gas.domain.message import Queue
-from gas.ports import Clock
+from gas.config import ArchiveKind, Settings
+from gas.domain.message import Queue, Topic
+from gas.ports import ArchiveStore, Clock
 
 DEAD_POLL = timedelta(seconds=1)
 """A sweep does not wait for dead letters; but a poll of nought asks only some of SQS's servers."""
@@ -33,6 +35,7 @@ class AwsOutside:
     uploads: DynamoDBUploads
     inputs: S3Files
     results: S3Files
+    archives: ArchiveStore
     mailer: SESMailer
     inbox: Callable[[Queue], SQSInbox]
     dead_inbox: Callable[[Queue], SQSInbox]
@@ -71,7 +74,25 @@ def connect_aws(settings: Settings, clock: Clock) -> AwsOutside:
         uploads=DynamoDBUploads(dynamodb, names),
         inputs=S3Files(s3, s3_public, settings.inputs_bucket),
         results=S3Files(s3, s3_public, settings.results_bucket),
+        archives=_archives(settings, clients, names),
         mailer=SESMailer(clients.ses(), mail_from=settings.mail_from),
         inbox=inbox,
         dead_inbox=partial(inbox, dead=True),
+    )
+
+
+def _archives(settings: Settings, clients: AwsClients, names: Names) -> ArchiveStore:
+    if settings.archive_store is ArchiveKind.VAULT:
+        return GlacierVault(
+            clients.glacier(),
+            clients.s3(),
+            bucket=settings.results_bucket,
+            vault=settings.vault,
+            topic_arn=names.topic_arn(Topic.RETRIEVALS),
+        )
+    return S3Archive(
+        clients.s3(),
+        settings.results_bucket,
+        storage_class=settings.archive_class,
+        days=settings.restored_days,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_glacier import GlacierClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
@@ -132,6 +133,12 @@ class AwsClients:
                 "sesv2", endpoint_url=self._endpoint, config=_config(READ_SECONDS)
             )
         return cast("SesClient", client)
+
+    def glacier(self) -> GlacierClient:
+        with translated():
+            return self._session.client(
+                "glacier", endpoint_url=self._endpoint, config=_config(OBJECT_SECONDS)
+            )
 
     def autoscaling(self) -> AutoScalingClient:
         with translated():

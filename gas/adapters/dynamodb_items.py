@@ -20,6 +20,7 @@ from gas.domain.job import (
     ObjectKind,
     Outcome,
     Progress,
+    RetrievalTier,
     Status,
     Storage,
     StoredObject,
@@ -116,6 +117,10 @@ def job_attributes(job: Job) -> Attributes:
         "storage_status": job.storage and job.storage.value,
         "restore_time": _number(job.restored_at),
         "retrieval_job_id": job.retrieval_id,
+        "retrieval_tier": job.retrieval_tier and job.retrieval_tier.value,
+        "retrieval_time": _number(job.retrieval_started_at),
+        "watched": None if job.look_at is None else ONE_PARTITION,
+        "look_at": _number(job.look_at),
         "mails": set(job.mails) or None,
         "version": job.version,
     }
@@ -149,6 +154,9 @@ def job_from(row: Attributes) -> Job:
         storage=Storage(row["storage_status"]) if "storage_status" in row else None,
         restored_at=_moment(row.get("restore_time")),
         retrieval_id=row.get("retrieval_job_id"),
+        retrieval_tier=RetrievalTier(row["retrieval_tier"]) if "retrieval_tier" in row else None,
+        retrieval_started_at=_moment(row.get("retrieval_time")),
+        look_at=_moment(row.get("look_at")),
         mails=frozenset(row.get("mails", ())),
         version=int(row["version"]),
     )
@@ -168,12 +176,18 @@ def outbox_attributes(message: Message, written_at: datetime) -> Attributes:
         "kind": message.kind.value,
         "job_id": message.job_id,
         "user_id": message.user_id,
+        "number": message.number,
     }
 
 
 def message_from(row: Attributes) -> Message:
     """The message that `outbox_attributes` wrote."""
-    return Message(kind=Kind(row["kind"]), job_id=row["job_id"], user_id=row["user_id"])
+    return Message(
+        kind=Kind(row["kind"]),
+        job_id=row["job_id"],
+        user_id=row["user_id"],
+        number=int(row.get("number", 0)),
+    )
 
 
 def upload_attributes(upload: PendingUpload) -> Attributes:
@@ -239,6 +253,7 @@ def _object_attributes(stored: StoredObject) -> Attributes:
             "sha256": stored.sha256,
             "content_type": stored.content_type,
             "archive_id": stored.archive_id,
+            "retrieval_id": stored.retrieval_id,
         }.items(),
     )
 
@@ -252,6 +267,7 @@ def _object_from(row: Attributes) -> StoredObject:
         sha256=row["sha256"],
         content_type=row["content_type"],
         archive_id=row.get("archive_id"),
+        retrieval_id=row.get("retrieval_id"),
     )
 
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 BY_USER = "by-user"
 UNFINISHED = "unfinished"
 UNFINISHED_OF_USER = "unfinished-of-user"
+WATCHED = "watched"
 
 BATCH = 100
 """Most keys that one BatchGetItem takes."""
@@ -138,21 +139,18 @@ class DynamoDBJobs:
         )
 
     def unfinished(self) -> Iterator[Job]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=UNFINISHED,
-            KeyConditionExpression="unfinished = :one",
-            ExpressionAttributeValues={":one": {"S": ONE_PARTITION}},
-            PaginationConfig={"PageSize": BATCH},
+        condition = "unfinished = :one"
+        jobs = self._indexed(UNFINISHED, condition, {":one": {"S": ONE_PARTITION}})
+        # The index may lag: what has ended since is not unfinished.
+        return (job for job in jobs if not job.is_terminal)
+
+    def to_look_at(self, before: datetime) -> Iterator[Job]:
+        jobs = self._indexed(
+            WATCHED,
+            "watched = :one AND look_at < :before",
+            {":one": {"S": ONE_PARTITION}, ":before": {"N": str(number_of(before))}},
         )
-        answers = iter(pages)
-        while True:
-            with translated():
-                answer = next(answers, None)
-            if answer is None:
-                return
-            # The index may lag: what has ended since is not unfinished.
-            yield from (job for job in self._read(answer["Items"]) if not job.is_terminal)
+        return (job for job in jobs if job.look_at is not None and job.look_at < before)
 
     def count_unfinished(self, user_id: str, *, most: int) -> int:
         with translated():
@@ -224,6 +222,24 @@ class DynamoDBJobs:
             ),
             refused=refused,
         )
+
+    def _indexed(
+        self, index: str, condition: str, values: dict[str, AttributeValueTypeDef]
+    ) -> Iterator[Job]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=index,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            PaginationConfig={"PageSize": BATCH},
+        )
+        answers = iter(pages)
+        while True:
+            with translated():
+                answer = next(answers, None)
+            if answer is None:
+                return
+            yield from self._read(answer["Items"])
 
     def _note(self, job: Job, name: str, value: AttributeValueTypeDef) -> None:
         lost = LostLeaseError(f"job {job.job_id}: attempt {job.attempt} no longer owns it")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gas.adapters import embedded_jobs, embedded_objects, embedded_queues
+from gas.adapters import embedded_archive, embedded_jobs, embedded_objects, embedded_queues
+from gas.adapters.embedded_archive import EmbeddedArchive, Pace
 from gas.adapters.embedded_db import Database
 from gas.adapters.embedded_files import EmbeddedFiles
 from gas.adapters.embedded_forms import Forms
@@ -32,6 +33,7 @@ class EmbeddedPorts:
     uploads: EmbeddedUploads
     inputs: EmbeddedFiles
     results: EmbeddedFiles
+    archives: EmbeddedArchive
     mailer: EmbeddedMailer
     mail_box: MailBox
     inbox: Callable[[Queue], EmbeddedInbox]
@@ -72,6 +74,19 @@ def connect_embedded(settings: Settings, clock: Clock) -> EmbeddedPorts:
         uploads=EmbeddedUploads(database),
         inputs=EmbeddedFiles(settings.inputs_bucket, objects.store, objects.forms),
         results=EmbeddedFiles(settings.results_bucket, objects.store, objects.forms),
+        archives=EmbeddedArchive(
+            home / "archive",
+            settings.results_bucket,
+            objects.store,
+            database,
+            clock,
+            Pace(
+                expedited=settings.expedited,
+                standard=settings.standard,
+                kept=settings.retrieval_kept,
+                refuses_expedited=settings.expedited_refused,
+            ),
+        ),
         mailer=EmbeddedMailer(home / "mail", clock, mail_from=settings.mail_from),
         mail_box=MailBox(home / "mail"),
         inbox=inbox,
@@ -92,6 +107,7 @@ def _database(home: Path) -> Database:
             embedded_jobs.SCHEMA + embedded_queues.SCHEMA,
             embedded_objects.SCHEMA,
             embedded_queues.FAIR_SCHEMA + embedded_jobs.UNFINISHED_SCHEMA,
+            embedded_jobs.WATCH + embedded_archive.SCHEMA,
         ),
     )
 

@@ -65,9 +65,17 @@ UNFINISHED_SCHEMA = """
 CREATE INDEX jobs_unfinished_of_user ON jobs (user_id) WHERE status IN ('PENDING', 'RUNNING');
 """
 
+WATCH = """
+ALTER TABLE jobs ADD COLUMN look_at INTEGER;
+UPDATE jobs SET look_at = submitted_at WHERE status = 'COMPLETED';
+CREATE INDEX jobs_to_look_at ON jobs (look_at, job_id) WHERE look_at IS NOT NULL;
+"""
+"""Added to the schema: when the sweep should look after a job's storage."""
+
 BATCH = 200
 
 _SELECT = "SELECT body, leased_until, progress_records, progress_fraction FROM jobs "
+_SELECT_WATCHED = _SELECT.replace(" FROM", ", look_at, job_id FROM")
 _RENEW = "UPDATE jobs SET leased_until = ? "
 _REPORT = "UPDATE jobs SET progress_records = ?, progress_fraction = ? "
 _OF_THIS_RUN = "WHERE job_id = ? AND status = 'RUNNING' AND owner = ? AND attempt = ?"
@@ -90,7 +98,8 @@ class EmbeddedJobs:
     def add(self, job: Job, *messages: Message) -> None:
         with self._database.writing() as transaction:
             added = transaction.execute(
-                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
                 job.job_id,
                 job.user_id,
                 micros(job.submitted_at),
@@ -100,6 +109,7 @@ class EmbeddedJobs:
                 job.owner,
                 *_beside_version(job),
                 job_to_json(job),
+                _look_at(job),
             )
             if not added:
                 raise AlreadyExistsError(f"job {job.job_id} is there already")
@@ -114,6 +124,7 @@ class EmbeddedJobs:
         with self._database.writing() as transaction:
             moved = transaction.execute(
                 "UPDATE jobs SET status = ?, version = ?, owner = ?, leased_until = ?, body = ?,"
+                " look_at = ?,"
                 " progress_records = iif(? AND attempt = ?, progress_records, ?),"
                 " progress_fraction = iif(? AND attempt = ?, progress_fraction, ?),"
                 " attempt = ? WHERE job_id = ? AND version = ?",
@@ -122,6 +133,7 @@ class EmbeddedJobs:
                 after.owner,
                 leased_until,
                 job_to_json(after),
+                _look_at(after),
                 *(kept, after.attempt, records),
                 *(kept, after.attempt, fraction),
                 after.attempt,
@@ -178,6 +190,22 @@ class EmbeddedJobs:
             most,
         )
         return int(rows[0][0])
+
+    def to_look_at(self, before: datetime) -> Iterator[Job]:
+        look_at, job_id = -(2**62), ""
+        while True:
+            rows = self._database.rows(
+                f"{_SELECT_WATCHED} WHERE look_at < ? AND (look_at, job_id) > (?, ?)"
+                " ORDER BY look_at, job_id LIMIT ?",
+                micros(before),
+                look_at,
+                job_id,
+                BATCH,
+            )
+            for *row, look_at, job_id in rows:  # noqa: B007 - where the next page begins
+                yield _job(tuple(row))
+            if len(rows) < BATCH:
+                return
 
     def delete(self, job: Job) -> None:
         with self._database.writing() as transaction:
@@ -280,6 +308,10 @@ def _beside_version(job: Job) -> tuple[int | None, int | None, float | None]:
     if job.progress is None:
         return leased_until, None, None
     return leased_until, job.progress.records, float(job.progress.fraction)
+
+
+def _look_at(job: Job) -> int | None:
+    return None if job.look_at is None else micros(job.look_at)
 
 
 def _job(row: Row) -> Job:

@@ -135,17 +135,26 @@ class ObjectStore:
         except FileNotFoundError:
             raise ObjectNotFoundError(f"no object {stored.info.key}") from None
 
-    def delete(self, bucket: str, key: str) -> None:
-        """Remove every version."""
+    def delete(self, bucket: str, key: str, *, up_to: str | None = None) -> None:
+        """Remove every version; with `up_to`, that version and the older ones."""
         with self._index.writing() as transaction:
+            last = 2**62
+            if up_to is not None:
+                found = transaction.rows(
+                    "SELECT sequence FROM objects WHERE bucket = ? AND key = ? AND version_id = ?",
+                    *(bucket, key, up_to),
+                )
+                last = found[0][0] if found else 0
+            these = (bucket, key, last)
             transaction.execute(
                 "INSERT INTO doomed SELECT version_id, bucket FROM objects"
-                " WHERE bucket = ? AND key = ?",
-                bucket,
-                key,
+                " WHERE bucket = ? AND key = ? AND sequence <= ?",
+                *these,
             )
             rows = transaction.rows(
-                "DELETE FROM objects WHERE bucket = ? AND key = ? RETURNING version_id", bucket, key
+                "DELETE FROM objects WHERE bucket = ? AND key = ? AND sequence <= ?"
+                " RETURNING version_id",
+                *these,
             )
         self._remove([(version_id, bucket) for (version_id,) in rows])
 

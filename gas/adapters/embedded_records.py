@@ -13,6 +13,7 @@ from gas.domain.job import (
     ObjectKind,
     Outcome,
     Progress,
+    RetrievalTier,
     Status,
     Storage,
     StoredObject,
@@ -42,6 +43,9 @@ def job_from_json(text: str) -> Job:
             "failure": raw["failure"] and _failure(raw["failure"]),
             "storage": raw["storage"] and Storage(raw["storage"]),
             "restored_at": _moment(raw["restored_at"]),
+            "retrieval_tier": _tier(raw.get("retrieval_tier")),
+            "retrieval_started_at": _moment(raw.get("retrieval_started_at")),
+            "look_at": _moment(raw.get("look_at")),
             "mails": frozenset(raw["mails"]),
         }
     )
@@ -71,6 +75,10 @@ def _failure(raw: dict[str, Any]) -> Failure:
 
 def _stored(raw: dict[str, Any]) -> StoredObject:
     return StoredObject(**{**raw, "kind": ObjectKind(raw["kind"])})
+
+
+def _tier(text: str | None) -> RetrievalTier | None:
+    return None if text is None else RetrievalTier(text)
 
 
 def _moment(text: str | None) -> datetime | None:

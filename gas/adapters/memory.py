@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from gas.adapters.memory_archive import MemoryArchive
 from gas.adapters.memory_clock import MemoryClock
 from gas.adapters.memory_people import (
     MemoryAccounts,
@@ -19,6 +20,7 @@ from gas.adapters.memory_people import (
     MemoryLimits,
     MemorySessions,
 )
+from gas.adapters.payments import SimulatedPayments
 from gas.domain.errors import (
     AlreadyExistsError,
     JobNotFoundError,
@@ -101,6 +103,14 @@ class MemoryJobs:
     def count_unfinished(self, user_id: str, *, most: int) -> int:
         mine = [job for job in self.unfinished() if job.user_id == user_id]
         return min(len(mine), most)
+
+    def to_look_at(self, before: datetime) -> Iterator[Job]:
+        rows = [
+            (job.look_at, job.job_id, job)
+            for job in self.rows.values()
+            if job.look_at is not None and job.look_at < before
+        ]
+        return iter([job for _, _, job in sorted(rows, key=lambda row: row[:2])])
 
     def delete(self, job: Job) -> None:
         with self._lock:
@@ -380,6 +390,8 @@ class MemoryWorld:
         self.topics = MemoryTopics(self.inboxes)
         self.inputs = MemoryFiles("inputs", self.clock)
         self.results = MemoryFiles("results", self.clock)
+        self.archives = MemoryArchive(self.results, self.clock, self.inboxes[Queue.THAW].put)
+        self.payments = SimulatedPayments()
         self.sessions = MemorySessions(self.clock)
         self.accounts = MemoryAccounts(self.clock, self.sessions)
         self.audit = MemoryAuditTrail()

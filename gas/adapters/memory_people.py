@@ -51,11 +51,25 @@ class MemoryAccounts:
         return self.rows[user_id]
 
     def set_tier(self, user_id: str, tier: Tier) -> Account:
-        account = self.get(user_id)
-        downgraded = account.tier is Tier.PREMIUM and tier is Tier.FREE
-        moment = self._clock.now() if downgraded else account.downgraded_at
-        self.rows[user_id] = replace(account, tier=tier, downgraded_at=moment)
+        account, now = self.get(user_id), self._clock.now()
+        if account.tier is not tier:
+            downgraded_at = now if tier is Tier.FREE else account.downgraded_at
+            self.rows[user_id] = replace(
+                account, tier=tier, downgraded_at=downgraded_at, plan_changed_at=now
+            )
         return self.rows[user_id]
+
+    def settle_plan(self, account: Account) -> None:
+        known = self.rows.get(account.user_id)
+        if known is not None and known.plan_changed_at == account.plan_changed_at:
+            self.rows[account.user_id] = replace(known, plan_changed_at=None)
+
+    def unsettled(self, before: datetime) -> Sequence[Account]:
+        return [
+            account
+            for account in self.rows.values()
+            if account.plan_changed_at is not None and account.plan_changed_at < before
+        ]
 
     def note_bounce(self, email: str) -> None:
         for account in list(self.rows.values()):

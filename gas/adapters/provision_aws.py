@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from gas.adapters.aws import names_of
 from gas.adapters.aws_client import AwsClients, SesClient
 from gas.adapters.aws_errors import translated
+from gas.adapters.provision_archive import provision_archive, provision_vault
 from gas.adapters.provision_queues import provision_queues
 from gas.adapters.provision_report import Report, Step
 from gas.adapters.provision_s3 import provision_bucket
@@ -30,6 +31,8 @@ def provision_aws(settings: Settings) -> Sequence[Step]:
         provision_bucket(s3, bucket, settings, report)
     provision_tables(clients.dynamodb(), names, report)
     provision_queues(clients.sns(), clients.sqs(), names, settings, report)
+    provision_archive(s3, clients.sns(), names, settings, report)
+    provision_vault(clients.glacier(), settings, report)
     _provision_sender(clients.ses(), settings.mail_from, report)
     return report.steps
 

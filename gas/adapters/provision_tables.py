@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gas.adapters.aws_errors import translated
-from gas.adapters.dynamodb_jobs import BY_USER, UNFINISHED, UNFINISHED_OF_USER
+from gas.adapters.dynamodb_jobs import BY_USER, UNFINISHED, UNFINISHED_OF_USER, WATCHED
 from gas.adapters.dynamodb_outbox import UNSENT
 from gas.adapters.dynamodb_uploads import BY_EXPIRY
 from gas.domain.errors import ConfigurationError, NotFoundError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gas.adapters.aws_names import Names
     from gas.adapters.provision_report import Report
 
-NUMBERS = frozenset({"submit_time", "written_at", "expires_at"})
+NUMBERS = frozenset({"submit_time", "look_at", "written_at", "expires_at"})
 """Key attributes that are numbers; every other one is a string."""
 
 
@@ -64,6 +64,7 @@ def tables(names: Names) -> tuple[Table, ...]:
                     sorted_by="submit_time",
                     whole=False,
                 ),
+                Index(name=WATCHED, by="watched", sorted_by="look_at", whole=False),
             ),
         ),
         Table(

@@ -82,18 +82,39 @@ class SqlAccounts:
     def set_tier(self, user_id: str, tier: Tier) -> Account:
         query = select(ACCOUNTS).where(ACCOUNTS.c.user_id == user_id).with_for_update()
         with translated(), self._engine.begin() as connection:
-            account = _account(connection.execute(query).one_or_none())
-            downgraded = account.tier is Tier.PREMIUM and tier is Tier.FREE
+            account, now = _account(connection.execute(query).one_or_none()), self._clock.now()
+            if account.tier is tier:
+                return account
             statement = (
                 update(ACCOUNTS)
                 .where(ACCOUNTS.c.user_id == user_id)
                 .values(
                     tier=tier.value,
-                    downgraded_at=self._clock.now() if downgraded else account.downgraded_at,
+                    downgraded_at=now if tier is Tier.FREE else account.downgraded_at,
+                    plan_changed_at=now,
                 )
                 .returning(ACCOUNTS)
             )
             return _account(connection.execute(statement).one())
+
+    def settle_plan(self, account: Account) -> None:
+        statement = (
+            update(ACCOUNTS)
+            .where(ACCOUNTS.c.user_id == account.user_id)
+            .where(ACCOUNTS.c.plan_changed_at == account.plan_changed_at)
+            .values(plan_changed_at=None)
+        )
+        with translated(), self._engine.begin() as connection:
+            connection.execute(statement)
+
+    def unsettled(self, before: datetime) -> Sequence[Account]:
+        query = (
+            select(ACCOUNTS)
+            .where(ACCOUNTS.c.plan_changed_at < before)
+            .order_by(ACCOUNTS.c.plan_changed_at)
+        )
+        with translated(), self._reads.connect() as connection:
+            return [_account(row) for row in connection.execute(query)]
 
     def note_bounce(self, email: str) -> None:
         statement = (

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 log = logging.getLogger(__name__)
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision this release was written for; revisions are numbers that grow."""
 
 SCHEMA_LOCK = 7_261_726

@@ -63,6 +63,7 @@ ACCOUNTS = Table(
     Column("consented_at", UtcDateTime),
     Column("erasing_at", UtcDateTime, index=True),
     Column("logged_in_at", UtcDateTime),
+    Column("plan_changed_at", UtcDateTime, index=True),
 )
 
 SESSIONS = Table(

@@ -18,6 +18,7 @@ class Tier(StrEnum):
 class Account:
     """One person, known by the `sub` of their Globus identity (`user_id`).
 
+    `plan_changed_at` stands from a change of the tier until every result has followed it.
     `terms_version` is that of the terms they agreed to at `consented_at`; from `erasing_at` on
     the account is being erased: it can no longer be used.
     """
@@ -29,6 +30,7 @@ class Account:
     created_at: datetime
     institution: str = ""
     downgraded_at: datetime | None = None
+    plan_changed_at: datetime | None = None
     email_bounced_at: datetime | None = None
     terms_version: str = ""
     consented_at: datetime | None = None

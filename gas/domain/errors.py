@@ -36,6 +36,14 @@ class BusyJobError(TemporaryError):
     """Another worker holds the job and its lease has not run out."""
 
 
+class TooEarlyError(TemporaryError):
+    """What the message asks for is to be done later."""
+
+
+class CapacityError(TemporaryError):
+    """The archive has no room for an expedited retrieval now: a slower one is to be had."""
+
+
 class StaleJobError(TemporaryError):
     """The job changed between being read and being written: read it again."""
 

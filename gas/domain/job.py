@@ -18,6 +18,7 @@ A run of a job holds it by a lease.  `attempt` numbers the runs and is their fen
 claim raises it, and what an older attempt still tries to write is refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -67,6 +68,13 @@ STORAGE_MOVES: dict[Storage | None, frozenset[Storage]] = {
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
+class RetrievalTier(StrEnum):
+    """How fast, and how dear, a retrieval from the archive is; the values are AWS's words."""
+
+    EXPEDITED = "Expedited"
+    STANDARD = "Standard"
+
+
 class ObjectKind(StrEnum):
     """What a stored object of a job is."""
 
@@ -103,7 +111,11 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """One object a run has written: `size` in bytes, `sha256` in lower-case hex."""
+    """One object a run has written: `size` in bytes, `sha256` in lower-case hex.
+
+    `archive_id` is its handle in the archive for as long as a copy may lie there; `retrieval_id`
+    that of the retrieval under way.
+    """
 
     kind: ObjectKind
     key: str
@@ -112,6 +124,7 @@ class StoredObject:
     sha256: str
     content_type: str
     archive_id: str | None = None
+    retrieval_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +169,8 @@ class Job:
     """One VCF submitted by one user and its one annotation.
 
     Every move returns a new Job, one version on.  A move already made returns the job as it is.
+    `look_at` is when the sweep should look after the storage; None while that is at rest.
+    `retrieval_tier` and `retrieval_started_at` speak of the latest retrieval.
     """
 
     job_id: str
@@ -177,6 +192,9 @@ class Job:
     storage: Storage | None = None
     restored_at: datetime | None = None
     retrieval_id: str | None = None
+    retrieval_tier: RetrievalTier | None = None
+    retrieval_started_at: datetime | None = None
+    look_at: datetime | None = None
     mails: frozenset[str] = frozenset()
     version: int = 0
 
@@ -197,6 +215,11 @@ class Job:
     def keys(self) -> frozenset[str]:
         """Keys of the objects the recorded run wrote."""
         return frozenset(stored.key for stored in self.objects)
+
+    @property
+    def annotated(self) -> tuple[StoredObject, ...]:
+        """The objects that move to the archive and back, always together."""
+        return tuple(stored for stored in self.objects if stored.kind in ARCHIVED_KINDS)
 
     def object_of(self, kind: ObjectKind) -> StoredObject | None:
         """The stored object of that kind, where the run wrote one."""
@@ -233,6 +256,7 @@ class Job:
             completed_at=now,
             leased_until=None,
             outcome=outcome,
+            look_at=now,
         )
 
     def fail(self, now: datetime, failure: Failure, attempt: int | None = None) -> "Job":
@@ -254,40 +278,59 @@ class Job:
             return self
         return replace(self._moved(status=Status.CANCELLED), completed_at=now, leased_until=None)
 
-    def start_archiving(self) -> "Job":
+    def start_archiving(self, now: datetime) -> "Job":
         """Claim the annotated objects for the archive."""
-        return self._stored(Storage.ARCHIVING)
+        return self._stored(Storage.ARCHIVING, look_at=now)
 
     def keep_available(self) -> "Job":
-        """Give up archiving, because the owner upgraded before anything was deleted."""
-        return self._stored(Storage.AVAILABLE)
+        """Give up archiving, because the owner upgraded before anything was copied."""
+        return self._stored(Storage.AVAILABLE, look_at=None)
 
-    def archive(self, handles: dict[ObjectKind, str]) -> "Job":
+    def archive(self, now: datetime, handles: Mapping[ObjectKind, str]) -> "Job":
         """Record where in the archive each annotated object lies."""
-        moved = self._stored(Storage.ARCHIVED)
+        moved = self._stored(Storage.ARCHIVED, look_at=now)
+        return moved if moved is self else _with(moved, archive_ids=handles)
+
+    def start_retrieval(
+        self, now: datetime, tier: RetrievalTier, retrieval_ids: Mapping[ObjectKind, str]
+    ) -> "Job":
+        """Record that the archive was asked to bring the objects back."""
+        moved = self._stored(Storage.RETRIEVING, look_at=now)
         if moved is self:
             return self
-        if moved.outcome is None:
-            raise IllegalMoveError(f"job {self.job_id} has no result to archive")
-        objects = tuple(
-            replace(stored, archive_id=handles.get(stored.kind, stored.archive_id))
-            for stored in moved.outcome.objects
+        return replace(
+            _with(moved, retrieval_ids=retrieval_ids),
+            retrieval_id=next(iter(retrieval_ids.values()), None),
+            retrieval_tier=tier,
+            retrieval_started_at=now,
         )
-        return replace(moved, outcome=replace(moved.outcome, objects=objects))
 
-    def start_retrieval(self, retrieval_id: str) -> "Job":
-        """Record that the archive was asked to bring the objects back."""
-        moved = self._stored(Storage.RETRIEVING)
-        return moved if moved is self else replace(moved, retrieval_id=retrieval_id)
-
-    def lose_retrieval(self) -> "Job":
+    def lose_retrieval(self, now: datetime) -> "Job":
         """Go back to ARCHIVED after a retrieval that was lost or expired."""
-        return replace(self._moved(storage=Storage.ARCHIVED), retrieval_id=None)
+        moved = self._moved(storage=Storage.ARCHIVED)
+        return replace(_with(moved, retrieval_ids={}), retrieval_id=None, look_at=now)
 
     def restore(self, now: datetime) -> "Job":
-        """Record that every annotated object is back, byte for byte."""
-        moved = self._stored(Storage.RESTORED)
-        return moved if moved is self else replace(moved, retrieval_id=None, restored_at=now)
+        """Record that every annotated object is back, byte for byte.
+
+        The handles stay until `forget_archive`: what lies in the archive is deleted in between.
+        """
+        moved = self._stored(Storage.RESTORED, look_at=now)
+        if moved is self:
+            return self
+        return replace(_with(moved, retrieval_ids={}), retrieval_id=None, restored_at=now)
+
+    def forget_archive(self) -> "Job":
+        """Record that nothing of the job lies in the archive any more."""
+        if not any(stored.archive_id for stored in self.objects):
+            return self
+        return replace(_with(self, archive_ids={}), version=self.version + 1)
+
+    def look_again(self, at: datetime | None) -> "Job":
+        """Say when the sweep should look after the storage next; None once it is at rest."""
+        if at == self.look_at:
+            return self
+        return replace(self, look_at=at, version=self.version + 1)
 
     def mailed(self, mark: str) -> "Job":
         """Remember that a mail was begun (`completed:sending`) or sent (`completed:sent`)."""
@@ -302,10 +345,12 @@ class Job:
                 f"(now {self.status}, attempt {self.attempt})",
             )
 
-    def _stored(self, storage: Storage) -> "Job":
+    def _stored(self, storage: Storage, *, look_at: datetime | None) -> "Job":
         if self.status is not Status.COMPLETED:
             raise IllegalMoveError(f"job {self.job_id} is {self.status}: it has no result to store")
-        return self if self.storage is storage else self._moved(storage=storage)
+        if self.storage is storage:
+            return self
+        return replace(self._moved(storage=storage), look_at=look_at)
 
     def _moved(self, *, status: Status | None = None, storage: Storage | None = None) -> "Job":
         if status is not None and status not in STATUS_MOVES[self.status]:
@@ -318,3 +363,26 @@ class Job:
             storage=storage or self.storage,
             version=self.version + 1,
         )
+
+
+def _with(
+    job: Job,
+    *,
+    archive_ids: Mapping[ObjectKind, str] | None = None,
+    retrieval_ids: Mapping[ObjectKind, str] | None = None,
+) -> Job:
+    """The same version with these handles, and no others, on its annotated objects."""
+    if job.outcome is None:
+        raise IllegalMoveError(f"job {job.job_id} has no result")
+
+    def handled(stored: StoredObject) -> StoredObject:
+        if stored.kind not in ARCHIVED_KINDS:
+            return stored
+        if archive_ids is not None:
+            stored = replace(stored, archive_id=archive_ids.get(stored.kind))
+        if retrieval_ids is not None:
+            stored = replace(stored, retrieval_id=retrieval_ids.get(stored.kind))
+        return stored
+
+    objects = tuple(handled(stored) for stored in job.outcome.objects)
+    return replace(job, outcome=replace(job.outcome, objects=objects))

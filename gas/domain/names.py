@@ -68,6 +68,11 @@ def job_id_of(key: str) -> str:
     return key.rpartition("/")[2].partition("~")[0]
 
 
+def user_id_of(key: str) -> str:
+    """The owner of the job an input's or a result's key belongs to."""
+    return key.rpartition("/")[0].rpartition("/")[2]
+
+
 def attachment(file_name: str) -> str:
     """A Content-Disposition header value (RFC 6266, RFC 8187) that downloads under this name."""
     shown = display_name(file_name)

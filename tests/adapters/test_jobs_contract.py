@@ -1,5 +1,6 @@
 """What every job table promises."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from threading import Thread
@@ -13,7 +14,15 @@ from gas.domain.errors import (
     RefusedError,
     StaleJobError,
 )
-from gas.domain.job import Failure, Fault, Job, Progress, Status
+from gas.domain.job import (
+    ARCHIVED_KINDS,
+    Failure,
+    Fault,
+    Job,
+    Progress,
+    RetrievalTier,
+    Status,
+)
 from gas.domain.message import Kind, Message
 from tests.adapters.worlds import World
 from tests.builders import LEASE, NOW, a_completed_job, a_job, a_message, an_outcome
@@ -304,3 +313,50 @@ def test_a_users_unfinished_jobs_are_counted_up_to_a_limit(world: World) -> None
     job = world.jobs.get("job-1")
     world.jobs.move(job, job.cancel(world.clock.now()))
     assert world.jobs.count_unfinished("ada", most=10) == 2
+
+
+def test_a_job_comes_back_from_the_archive_as_it_was_written(world: World) -> None:
+    ids = dict.fromkeys(ARCHIVED_KINDS, "handle")
+    moves: list[Callable[[Job], Job]] = [
+        lambda job: job.start_archiving(NOW),
+        lambda job: job.archive(NOW + SECOND, ids),
+        lambda job: job.start_retrieval(NOW + 2 * SECOND, RetrievalTier.STANDARD, ids),
+        lambda job: job.restore(NOW + 3 * SECOND),
+        lambda job: job.forget_archive(),
+        lambda job: job.look_again(None),
+    ]
+    job = a_completed_job()
+    world.jobs.add(job)
+    for number, move in enumerate(moves):
+        after = move(job)
+        told = Message(kind=Kind.JOB_ARCHIVED, job_id="job-1", user_id="ada", number=number)
+        world.jobs.move(job, after, told)
+        assert world.jobs.get("job-1") == after
+        job = after
+    world.pass_time(SECOND)
+    pending = world.outbox.pending(before=world.clock.now(), limit=10)
+    assert {message.number for message in pending} == set(range(len(moves)))
+
+
+def test_the_jobs_to_look_at_are_those_that_are_due_oldest_first(world: World) -> None:
+    looks = {"a": 3, "b": 1, "c": None, "d": 9, "e": 2}
+    for job_id, number in looks.items():
+        at = None if number is None else NOW + number * SECOND
+        world.jobs.add(replace(a_completed_job(job_id), look_at=at))
+    world.jobs.add(a_job("f"))
+    due = [job.job_id for job in world.jobs.to_look_at(NOW + 3 * SECOND)]
+    assert due == ["b", "e"]
+    job = world.jobs.get("b")
+    world.jobs.move(job, job.look_again(None))
+    job = world.jobs.get("c")
+    world.jobs.move(job, job.look_again(NOW))
+    due = [job.job_id for job in world.jobs.to_look_at(NOW + 10 * SECOND)]
+    assert due == ["c", "e", "a", "d"]
+
+
+def test_every_job_to_look_at_is_given_however_many_there_are(world: World) -> None:
+    ids = {f"job-{number}" for number in range(230)}
+    for job_id in ids:
+        world.jobs.add(replace(a_completed_job(job_id), look_at=NOW))
+    found = [job.job_id for job in world.jobs.to_look_at(NOW + SECOND)]
+    assert sorted(found) == sorted(ids)

@@ -21,7 +21,13 @@ TEXT = [
     if Path(name).suffix in {".py", ".md", ".toml", ".txt", ".in", ".service", ".html", ".js", ""}
     and (ROOT / name).is_file()
 ]
-CONSUMERS = {Queue.ANNOTATE: "ann.annotator", Queue.NOTIFY: "util.notify"}
+CONSUMERS = {
+    Queue.ANNOTATE: "ann.annotator",
+    Queue.NOTIFY: "util.notify",
+    Queue.ARCHIVE: "util.archive",
+    Queue.RESTORE: "util.restore",
+    Queue.THAW: "util.thaw",
+}
 
 
 def _settings() -> Settings:

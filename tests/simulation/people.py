@@ -219,6 +219,7 @@ class Person:
                 jobs=outside.jobs,
                 inputs=outside.inputs,
                 results=outside.results,
+                archives=outside.archives,
                 clock=outside.clock,
                 key_prefix=self.world.settings.key_prefix,
             ).erase(outside.jobs.get(job_id))

@@ -98,6 +98,8 @@ class World:
             sessions=MemorySessions(self.clock),
             audit=MemoryAuditTrail(),
             limits=MemoryLimits(self.clock),
+            archives=self.archives,
+            payments=self.payments,
             mailer=door("mailer", self.mailer),  # type: ignore[arg-type]  # as above
             inbox=lambda queue: QueueDoor(self, process, self.inboxes[queue], poll),  # type: ignore[arg-type,return-value]  # as above
             dead_inbox=lambda queue: DeadDoor(self, process, self.dead_inboxes[queue], poll),  # type: ignore[arg-type,return-value]  # as above

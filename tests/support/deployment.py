@@ -9,7 +9,7 @@ is ever killed.  `embedded` is the one-machine stack.
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from util.stack import Stack
 from util.visitor import Visitor
 
 BACKENDS = ("aws", "embedded")
+EVERY = 1_000_000
 EXAMPLE = Path(__file__).parents[2] / "ann/anntools/example/example.vcf"
 
 
@@ -75,7 +76,7 @@ class Deployment:
                 subject=row.mail.subject,
                 text=row.mail.text,
             )
-            for row in sorted(box.list(), key=lambda row: row.sent_at)
+            for row in sorted(box.list(limit=EVERY), key=lambda row: row.sent_at)
         ]
 
     def result_keys(self) -> set[str]:
@@ -85,7 +86,10 @@ class Deployment:
 
 @contextmanager
 def deployment(
-    backend: str, home: Path, changes: Mapping[str, str] | None = None
+    backend: str,
+    home: Path,
+    changes: Mapping[str, str] | None = None,
+    moto_options: Sequence[str] = (),
 ) -> Iterator[Deployment]:
     """Start everything, give it, stop everything."""
     with ExitStack() as things:
@@ -94,7 +98,7 @@ def deployment(
         env = {**environment(), "GAS_HOME": str(home), **one_clock, **(changes or {})}
         moto = None
         if backend == "aws":
-            moto = things.enter_context(moto_server())
+            moto = things.enter_context(moto_server(*moto_options))
             env |= moto.environment
             env["GAS_S3_PUBLIC_ENDPOINT"] = things.enter_context(post_policy(moto.endpoint))
         stack = Stack(home, env)

@@ -38,6 +38,7 @@ from moto.moto_server.werkzeug_app import (
 from moto.ses.models import ses_backends
 from werkzeug.serving import make_server
 
+from tests.support.cold_store import ColdStore
 from tests.support.fair_sqs import make_sqs_fair
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,10 +104,10 @@ def credentials() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def moto_server() -> Iterator[MotoServer]:
+def moto_server(*options: str) -> Iterator[MotoServer]:
     """Start a server on a free loopback port, and stop it by its pid."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.support.moto_server", "--port", str(port)]
+    command = [sys.executable, "-m", "tests.support.moto_server", "--port", str(port), *options]
     with running(command, port) as process:
         yield MotoServer(endpoint=f"http://127.0.0.1:{port}", process=process)
 
@@ -162,13 +163,16 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 class OneByOne:
     """Serves every request but S3's under one lock; a long poll waits outside it."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[..., Iterable[bytes]], cold: ColdStore) -> None:
         self._app = app
+        self._cold = cold
         self._lock = threading.Lock()
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == "/sent-mails":
             status, headers, body = _sent_mails()
+        elif _service(environ) == "glacier":
+            return self._cold.vaults(environ, start)
         elif _service(environ) in ("", "s3"):
             return self._app(environ, start)
         elif environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":
@@ -233,10 +237,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=LIVES_AT_MOST)
+    parser.add_argument("--expedited", type=float, default=1.0)
+    parser.add_argument("--standard", type=float, default=3.0)
+    parser.add_argument("--refuse-expedited", action="store_true")
     parser.add_argument("--starter", type=int, help="the process whose end ends this one")
     chosen = parser.parse_args(arguments)
     make_sqs_fair()
-    app = OneByOne(DomainDispatcherApplication(create_backend_app))
+    cold = ColdStore(
+        expedited=chosen.expedited,
+        standard=chosen.standard,
+        refuses_expedited=chosen.refuse_expedited,
+    )
+    cold.install()
+    app = OneByOne(DomainDispatcherApplication(create_backend_app), cold)
     server = make_server("127.0.0.1", chosen.port, app, threaded=True, request_handler=QuietHandler)
     bound_life(chosen.seconds, chosen.starter)
     server.serve_forever()

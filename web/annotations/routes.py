@@ -167,6 +167,7 @@ def delete(job_id: UUID) -> ResponseReturnValue:
         jobs=web.outside.jobs,
         inputs=web.outside.inputs,
         results=web.outside.results,
+        archives=web.outside.archives,
         clock=web.outside.clock,
         key_prefix=web.settings.key_prefix,
     )

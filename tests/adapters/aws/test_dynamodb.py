@@ -55,7 +55,7 @@ def _row(job_id: str = "job-1") -> dict[str, Any]:
 
 def test_the_record_has_the_names_that_other_readers_know(outside: AwsOutside) -> None:
     job = a_completed_job(retrieval_id="r-1")
-    archived = job.start_archiving().archive({ObjectKind.ANNOTATED_VCF: "archive-1"})
+    archived = job.start_archiving(NOW).archive(NOW, {ObjectKind.ANNOTATED_VCF: "archive-1"})
     outside.jobs.add(replace(archived, retrieval_id="r-1"))
     row = _row()
     known = {

@@ -93,6 +93,26 @@ def test_many_first_logins_at_once_make_one_account(people: PeopleWorld) -> None
     assert people.accounts.get("ada").tier is Tier.FREE
 
 
+def test_a_changed_plan_is_unsettled_until_that_very_change_is_settled(
+    people: PeopleWorld,
+) -> None:
+    _login(people)
+    _login(people, "bob", "bob@example.org")
+    assert people.accounts.set_tier("ada", Tier.FREE).plan_changed_at is None
+    first = people.accounts.set_tier("ada", Tier.PREMIUM)
+    assert first.plan_changed_at == people.clock.now()
+    people.clock.advance(MOMENT)
+    assert people.accounts.unsettled(people.clock.now()) == [first]
+    assert not people.accounts.unsettled(people.clock.now() - MOMENT)
+    second = people.accounts.set_tier("ada", Tier.FREE)
+    people.accounts.settle_plan(first)
+    assert people.accounts.get("ada").plan_changed_at == second.plan_changed_at
+    people.accounts.settle_plan(second)
+    assert people.accounts.get("ada").plan_changed_at is None
+    people.clock.advance(MOMENT)
+    assert not people.accounts.unsettled(people.clock.now())
+
+
 def test_consent_is_remembered_with_its_moment_and_version(people: PeopleWorld) -> None:
     assert _login(people).consented_at is None
     people.clock.advance(MOMENT)

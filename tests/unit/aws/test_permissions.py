@@ -47,6 +47,9 @@ UNSEEN = {
     # The SDK fetches large objects without naming their version, small ones with it.
     "s3:GetObject",
     "s3:GetObjectVersion",
+    # A setting says whether there is a vault; what is asked of one is seen in its contract.
+    *(f"glacier:{action}" for action in ("ListJobs", "InitiateJob", "GetJobOutput")),
+    "glacier:DeleteArchive",
 }
 
 
@@ -67,6 +70,7 @@ class Process:
         out.inputs.head(KEY)
         out.jobs.add(a_job(), a_message())
         relay([a_message()], outbox=out.outbox, topics=out.topics)
+        out.topics.publish(a_message(kind=Kind.ACCOUNT_UPGRADED))
         out.uploads.remove("job-1")
         job = out.jobs.get("job-1")
         out.jobs.of_user("ada", limit=5)
@@ -123,19 +127,20 @@ class Process:
         out.topics.publish(a_message(kind=Kind.JOB_FAILED))
         job = out.jobs.get("job-1")
         list(out.jobs.unfinished())
+        list(out.jobs.to_look_at(NOW + timedelta(days=1)))
+        for kind in (Kind.ARCHIVE_DUE, Kind.RETRIEVAL_DUE, Kind.ACCOUNT_UPGRADED):
+            out.topics.publish(a_message(kind=kind))
+        list(out.archives.listed(NOW))
         out.jobs.move(job, self.taken, a_message(kind=Kind.JOB_FAILED))
         list(out.uploads.expired(NOW + timedelta(days=1)))
         out.uploads.remove("job-1")
         out.inputs.delete(KEY)
         list(out.results.keys("gas/"))
         out.results.delete(self._stored())
-        out.inbox(Queue.ANNOTATE).depth()
-        for queue in Queue:
-            dead = out.dead_inbox(queue)
-            if queue is Queue.ANNOTATE:
-                self._worked_off(dead)
-            else:
-                dead.depth()
+        for queue in set(Queue) - {Queue.NOTIFY}:
+            out.inbox(queue).depth()
+        self._worked_off(out.dead_inbox(Queue.ANNOTATE))
+        out.dead_inbox(Queue.NOTIFY).depth()
 
     def _worked_off(self, inbox: Inbox) -> None:
         (delivery,) = inbox.receive()
@@ -151,13 +156,13 @@ PORT_CALLS = {
     "web": (
         (
             *("web/annotate", "web/annotations", "web/guards.py", "web/health", "web/queue.py"),
-            "gas/erase.py",
+            *("gas/erase.py", "web/plan"),
         ),
         (
             "inputs.copy inputs.delete inputs.head inputs.link inputs.upload inputs.upload_form "
             "jobs.add jobs.count_unfinished jobs.delete jobs.get jobs.move jobs.of_user "
             "jobs.unfinished results.delete results.head results.keys results.link "
-            "uploads.add uploads.get uploads.remove"
+            "topics.publish uploads.add uploads.get uploads.remove"
         ),
     ),
     "annotator": (
@@ -170,10 +175,10 @@ PORT_CALLS = {
     ),
     "notify": (("util/notify.py",), "jobs.get jobs.move mailer.send"),
     "sweep": (
-        ("util/sweep.py",),
+        ("util/sweep.py", "util/storage.py"),
         (
             "dead_mails.depth dead_requests.done dead_requests.release inputs.delete jobs.get "
-            "jobs.move jobs.unfinished requests.depth results.delete results.keys topics.publish "
+            "jobs.move jobs.to_look_at jobs.unfinished requests.depth results.delete results.keys topics.publish "
             "uploads.expired uploads.remove"
         ),
     ),
@@ -270,7 +275,7 @@ def test_a_process_may_do_what_it_does_and_nothing_else(
             outside.topics.publish(a_message(kind=Kind.JOB_COMPLETED))
     if process == "sweep":
         outside.uploads.add(an_upload())
-        for queue in Queue:
+        for queue in (Queue.ANNOTATE, Queue.NOTIFY):
             (delivery,) = outside.inbox(queue).receive()
             outside.inbox(queue).bury(delivery, "nobody can read it")
     # Connected anew inside, so that looking queues up counts too.

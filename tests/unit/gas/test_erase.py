@@ -21,6 +21,7 @@ def _eraser(world: MemoryWorld) -> Eraser:
         jobs=world.jobs,
         inputs=world.inputs,
         results=world.results,
+        archives=world.archives,
         clock=world.clock,
         key_prefix="gas",
     )

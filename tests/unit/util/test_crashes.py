@@ -8,6 +8,7 @@ and nothing of the lost runs is left.
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,12 +24,13 @@ from gas.patience import Patience
 from gas.worker import Stop, deliver
 from tests.support.annotating import Service
 from tests.support.annotating import service as make_service
+from tests.support.archiving import storage_sweep_of
 from util.letters import REPEAT_NOTE, Letters
 from util.notify import Notifier
 from util.sweep import Sweeper
 
 EFFECTS = {
-    Status.COMPLETED: 17,
+    Status.COMPLETED: 18,
     Status.FAILED: 12,
 }
 """How many effects each walk has; the last test counts them anew."""
@@ -112,6 +114,7 @@ def daemons(service: Service) -> tuple[Callable[[], bool], Callable[[], bool], S
         requests=world.inbox(Queue.ANNOTATE),
         dead_requests=world.dead_inbox(Queue.ANNOTATE),
         dead_mails=world.dead_inbox(Queue.NOTIFY),
+        storage=storage_sweep_of(world, settings),
         clock=world.clock,
         settings=settings,
     )
@@ -144,10 +147,13 @@ def walk(service: Service, fuse: Fuse, status: Status) -> None:
     annotate, notify, sweeper = daemons(service)
     for _ in range(12):
         service.pass_time(70)
-        sweeper.sweep()
+        with suppress(CrashError):
+            sweeper.sweep()
         while annotate() or notify():
             pass
     service.pass_time(timedelta(days=2).total_seconds())
+    with suppress(CrashError):
+        sweeper.sweep()
     sweeper.sweep()
 
 

@@ -13,6 +13,7 @@ from gas.domain.job import Job, Status
 from gas.domain.message import Kind, Message, Queue
 from tests.builders import LEASE, NOW, a_completed_job, a_job, a_message, an_upload
 from tests.support.annotating import settings
+from tests.support.archiving import storage_sweep_of
 from util.sweep import START_LIMIT, UPLOAD_GRACE, Sweeper, is_left_alone
 
 SECOND = timedelta(seconds=1)
@@ -36,6 +37,7 @@ def sweeper(world: MemoryWorld) -> Sweeper:
         requests=world.inbox(Queue.ANNOTATE),
         dead_requests=world.dead_inbox(Queue.ANNOTATE),
         dead_mails=world.dead_inbox(Queue.NOTIFY),
+        storage=storage_sweep_of(world, settings()),
         clock=world.clock,
         settings=settings(GAS_CLOCK_SKEW_SECONDS="0.001"),
     )

@@ -75,6 +75,8 @@ def outside(world: MemoryWorld) -> Outside:
         uploads=world.uploads,
         inputs=world.inputs,
         results=world.results,
+        archives=world.archives,
+        payments=world.payments,
         accounts=world.accounts,
         sessions=world.sessions,
         audit=world.audit,

@@ -15,6 +15,7 @@ from gas.domain.job import (
     Fault,
     Job,
     ObjectKind,
+    RetrievalTier,
     Status,
     Storage,
 )
@@ -40,9 +41,10 @@ STATUS_METHODS: dict[Status, Callable[[Job], Job]] = {
     Status.CANCELLED: lambda job: job.cancel(LATER),
 }
 AVAILABLE = a_completed_job()
-ARCHIVING = AVAILABLE.start_archiving()
-ARCHIVED = ARCHIVING.archive(dict.fromkeys(ARCHIVED_KINDS, "handle"))
-RETRIEVING = ARCHIVED.start_retrieval("retrieval-1")
+ARCHIVING = AVAILABLE.start_archiving(LATER)
+ARCHIVED = ARCHIVING.archive(LATER, dict.fromkeys(ARCHIVED_KINDS, "handle"))
+IDS = dict.fromkeys(ARCHIVED_KINDS, "retrieval-1")
+RETRIEVING = ARCHIVED.start_retrieval(LATER, RetrievalTier.EXPEDITED, IDS)
 BY_STORAGE: dict[Storage | None, Job] = {
     None: PENDING,
     Storage.AVAILABLE: AVAILABLE,
@@ -52,10 +54,10 @@ BY_STORAGE: dict[Storage | None, Job] = {
     Storage.RESTORED: RETRIEVING.restore(LATER),
 }
 STORAGE_METHODS: dict[Storage, Callable[[Job], Job]] = {
-    Storage.ARCHIVING: Job.start_archiving,
+    Storage.ARCHIVING: lambda job: job.start_archiving(LATER),
     Storage.AVAILABLE: Job.keep_available,
-    Storage.ARCHIVED: lambda job: job.archive({}),
-    Storage.RETRIEVING: lambda job: job.start_retrieval("retrieval-2"),
+    Storage.ARCHIVED: lambda job: job.archive(LATER, {}),
+    Storage.RETRIEVING: lambda job: job.start_retrieval(LATER, RetrievalTier.STANDARD, IDS),
     Storage.RESTORED: lambda job: job.restore(LATER),
 }
 
@@ -96,11 +98,11 @@ def test_only_listed_storage_moves_are_legal(now: Storage | None, to: Storage) -
 
 
 def test_a_lost_retrieval_goes_back_to_the_archive_and_only_from_there() -> None:
-    assert RETRIEVING.lose_retrieval().storage is Storage.ARCHIVED
-    assert RETRIEVING.lose_retrieval().retrieval_id is None
+    assert RETRIEVING.lose_retrieval(LATER).storage is Storage.ARCHIVED
+    assert RETRIEVING.lose_retrieval(LATER).retrieval_id is None
     for storage in (None, Storage.AVAILABLE, Storage.ARCHIVED, Storage.RESTORED):
         with pytest.raises(IllegalMoveError):
-            BY_STORAGE[storage].lose_retrieval()
+            BY_STORAGE[storage].lose_retrieval(LATER)
 
 
 def test_nothing_leads_out_of_a_terminal_status() -> None:
@@ -149,7 +151,7 @@ def test_a_claim_forgets_the_progress_of_the_run_before() -> None:
 
 
 def test_only_the_annotated_objects_get_archive_handles() -> None:
-    job = ARCHIVING.archive(dict.fromkeys(ARCHIVED_KINDS, "handle"))
+    job = ARCHIVING.archive(LATER, dict.fromkeys(ARCHIVED_KINDS, "handle"))
     for stored in job.objects:
         assert (stored.archive_id == "handle") == (stored.kind in ARCHIVED_KINDS)
 
@@ -166,3 +168,32 @@ def test_a_mail_is_remembered_once() -> None:
     marked = AVAILABLE.mailed("completed:sent")
     assert marked.version == AVAILABLE.version + 1
     assert marked.mailed("completed:sent") is marked
+
+
+def test_every_object_of_a_retrieval_has_its_own_id_until_it_is_over() -> None:
+    ids = {kind: f"retrieval-{kind}" for kind in ARCHIVED_KINDS}
+    job = ARCHIVED.start_retrieval(LATER, RetrievalTier.STANDARD, ids)
+    assert {stored.kind: stored.retrieval_id for stored in job.annotated} == ids
+    assert job.retrieval_id in ids.values()
+    assert (job.retrieval_tier, job.retrieval_started_at) == (RetrievalTier.STANDARD, LATER)
+    for over in (job.restore(LATER), job.lose_retrieval(LATER)):
+        assert not any(stored.retrieval_id for stored in over.objects)
+
+
+def test_handles_stay_on_a_restored_job_until_the_archive_is_forgotten() -> None:
+    restored = RETRIEVING.restore(LATER)
+    assert all(stored.archive_id == "handle" for stored in restored.annotated)
+    forgotten = restored.forget_archive()
+    assert not any(stored.archive_id for stored in forgotten.objects)
+    assert forgotten.version == restored.version + 1
+    assert forgotten.forget_archive() is forgotten
+
+
+def test_every_storage_move_asks_the_sweep_to_look_but_giving_up() -> None:
+    for job in (ARCHIVING, ARCHIVED, RETRIEVING, RETRIEVING.restore(LATER)):
+        assert job.look_at == LATER
+    assert AVAILABLE.look_at == AVAILABLE.completed_at
+    assert ARCHIVING.keep_available().look_at is None
+    rested = AVAILABLE.look_again(None)
+    assert rested.look_at is None
+    assert rested.look_again(None) is rested

@@ -15,6 +15,7 @@ from gas.domain.job import (
     Failure,
     Fault,
     Job,
+    RetrievalTier,
     Status,
     Storage,
 )
@@ -22,6 +23,9 @@ from tests.builders import LEASE, NOW, a_job, an_outcome
 
 FAILURE = Failure(code="x", text="x", fault=Fault.SERVICE)
 SECONDS = st.integers(min_value=0, max_value=300)
+STORAGE_STEPS = st.sampled_from(
+    ["freeze", "keep", "archive", "thaw", "lose", "restore", "forget", "rest"]
+)
 WORKERS = st.sampled_from(["one", "two", "three"])
 
 
@@ -107,14 +111,22 @@ class JobMachine(RuleBasedStateMachine):
         except IllegalMoveError:
             assert self.job.is_terminal
 
-    @rule(move=st.sampled_from(["freeze", "keep", "archive", "thaw", "lose", "restore"]))
+    @rule(
+        move=st.sampled_from(
+            ["freeze", "keep", "archive", "thaw", "lose", "restore", "forget", "rest"]
+        )
+    )
     def archive(self, move: str) -> None:
         moves = {
-            "freeze": self.job.start_archiving,
+            "freeze": lambda: self.job.start_archiving(self.now),
             "keep": self.job.keep_available,
-            "archive": lambda: self.job.archive(dict.fromkeys(ARCHIVED_KINDS, "handle")),
-            "thaw": lambda: self.job.start_retrieval("retrieval"),
-            "lose": self.job.lose_retrieval,
+            "archive": lambda: self.job.archive(self.now, dict.fromkeys(ARCHIVED_KINDS, "handle")),
+            "thaw": lambda: self.job.start_retrieval(
+                self.now, RetrievalTier.EXPEDITED, dict.fromkeys(ARCHIVED_KINDS, "retrieval")
+            ),
+            "lose": lambda: self.job.lose_retrieval(self.now),
+            "forget": self.job.forget_archive,
+            "rest": lambda: self.job.look_again(None),
             "restore": lambda: self.job.restore(self.now),
         }
         with suppress(IllegalMoveError):
