@@ -69,7 +69,7 @@ def digest(visitor: Visitor, job_id: str, kind: str) -> str:
     return hashlib.sha256(visitor.fetch(job_id, kind)).hexdigest()
 
 
-def test_a_result_goes_to_the_archive_and_back_with_its_owners_plan(  # noqa: PLR0915 - one walk
+def test_a_result_goes_to_the_archive_and_back_with_its_owners_plan(
     service: Deployment,
 ) -> None:
     ada = service.visitor("Ada Example")

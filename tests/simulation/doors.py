@@ -23,6 +23,7 @@ METHODS = {
         "of_user",
         "unfinished",
         "count_unfinished",
+        "to_look_at",
         "delete",
     ),
     "outbox": ("pending", "sent"),
@@ -50,15 +51,16 @@ METHODS = {
         "delete",
         "keys",
     ),
-    "accounts": ("get", "save_login", "set_tier", "note_bounce"),
+    "archives": ("archive", "delete", "listed", "remove"),
+    "accounts": ("get", "save_login", "set_tier", "note_bounce", "unsettled"),
     "mailer": ("send",),
     "queue": ("done", "extend", "bury", "depth"),
 }
 """The calls of each port that cross a wire."""
 
-LISTINGS = frozenset({"unfinished", "expired", "keys"})
+LISTINGS = frozenset({"unfinished", "to_look_at", "expired", "keys", "listed"})
 
-SERVICE_OF = {"outbox": "jobs", "uploads": "jobs", "results": "inputs"}
+SERVICE_OF = {"outbox": "jobs", "uploads": "jobs", "results": "inputs", "archives": "inputs"}
 """Ports behind which the same service stands, so that they go away together."""
 
 

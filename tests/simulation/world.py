@@ -6,12 +6,14 @@ from pathlib import Path
 from random import Random
 
 from gas.adapters.memory import MemoryTopics, MemoryUploads
+from gas.adapters.memory_archive import MemoryArchive
 from gas.adapters.memory_people import (
     MemoryAccounts,
     MemoryAuditTrail,
     MemoryLimits,
     MemorySessions,
 )
+from gas.adapters.payments import SimulatedPayments
 from gas.config import Settings
 from gas.domain.job import Status
 from gas.domain.message import Queue
@@ -46,6 +48,8 @@ class World:
         self.topics = MemoryTopics(self.inboxes)
         self.inputs = WatchedFiles("inputs", self.clock, self, self.jobs)
         self.results = WatchedFiles("results", self.clock, self, self.jobs)
+        # No daemon of the archive is simulated: nothing is ever in it, and its queue is not read.
+        self.archives = MemoryArchive(self.results, self.clock, self.inboxes[Queue.THAW].put)
         self.accounts = MemoryAccounts(self.clock)
         self.mailer = WatchedMailer(self)
         self.history: list[tuple[object, ...]] = []
@@ -98,8 +102,8 @@ class World:
             sessions=MemorySessions(self.clock),
             audit=MemoryAuditTrail(),
             limits=MemoryLimits(self.clock),
-            archives=self.archives,
-            payments=self.payments,
+            archives=door("archives", self.archives),  # type: ignore[arg-type]  # as above
+            payments=SimulatedPayments(),
             mailer=door("mailer", self.mailer),  # type: ignore[arg-type]  # as above
             inbox=lambda queue: QueueDoor(self, process, self.inboxes[queue], poll),  # type: ignore[arg-type,return-value]  # as above
             dead_inbox=lambda queue: DeadDoor(self, process, self.dead_inboxes[queue], poll),  # type: ignore[arg-type,return-value]  # as above
