@@ -70,8 +70,8 @@ def test_a_killed_annotator_leaves_no_process_and_is_followed_by_the_next(bench:
     assert bench.scratch()
     with bench.annotator(QUICK):
         bench.wait(lambda: bench.job().is_terminal)
-        [part] = [path for path in bench.scratch() if path.is_dir()]
-        assert not list(part.iterdir())
+        # The record is written first; the folder goes a moment later.
+        bench.wait(lambda: _is_empty(bench))
     bench.assert_one_result(attempt=2)
 
 
@@ -124,3 +124,8 @@ def test_a_signal_in_the_long_poll_strands_no_message(tmp_path: Path) -> None:
     with bench.annotator(QUICK):
         bench.wait(lambda: bench.job().is_terminal)
     bench.assert_one_result(attempt=1)
+
+
+def _is_empty(bench: Bench) -> bool:
+    [part] = [path for path in bench.scratch() if path.is_dir()]
+    return not list(part.iterdir())

@@ -24,6 +24,7 @@ def test_a_run_stops_when_its_owner_says_so(annotator_bench: Bench, *, is_delete
                 jobs=outside.jobs,
                 inputs=outside.inputs,
                 results=outside.results,
+                archives=outside.archives,
                 clock=outside.clock,
                 key_prefix=bench.settings.key_prefix,
             )
