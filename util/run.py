@@ -71,6 +71,7 @@ def complete(env: Mapping[str, str]) -> dict[str, str]:
         "GAS_GLOBUS_AUTH_URL": f"http://{HOST}:{port + 2}",
         "DATABASE_URL": f"sqlite:///{home / 'accounts.db'}",
         "GAS_POLL_SECONDS": "1",
+        "GAS_CLOCK_SKEW_SECONDS": "0.001",  # One machine has one clock.
         "PYTHONUNBUFFERED": "1",
         **_kept(home / "local.json"),
     }
