@@ -321,6 +321,14 @@ class RetrievalState(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Retrieval:
+    """A retrieval that was started; of one that was under way already the tier is not known."""
+
+    retrieval_id: str
+    is_adopted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArchivedObject:
     """Something that lies in the archive, as the archive itself tells it."""
 
@@ -351,8 +359,8 @@ class ArchiveStore(Protocol):
         """
         ...
 
-    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> str:
-        """Ask for the object back; the handle of the retrieval.  One under way is adopted.
+    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> Retrieval:
+        """Ask for the object back.  A retrieval under way, of whatever tier, is adopted.
 
         Raises CapacityError where an expedited one is refused, ObjectNotFoundError.
         """

@@ -11,7 +11,7 @@ nothing left to do, and the sweep calls again for accounts that stay marked.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gas import log as gas_log
@@ -26,10 +26,20 @@ from gas.domain.errors import (
     ObjectNotFoundError,
     StaleJobError,
 )
-from gas.domain.job import Job, RetrievalTier, Status, Storage
+from gas.domain.job import Job, ObjectKind, RetrievalTier, Status, Storage
 from gas.domain.message import ABOUT_ACCOUNTS, Kind, Message, Queue
 from gas.domain.news import about_job
-from gas.ports import Accounts, ArchiveStore, Clock, Delivery, Inbox, Jobs, Outbox, Topics
+from gas.ports import (
+    Accounts,
+    ArchiveStore,
+    Clock,
+    Delivery,
+    Inbox,
+    Jobs,
+    Outbox,
+    Retrieval,
+    Topics,
+)
 from gas.relay import relay
 from gas.worker import Stop, run
 from util.hold import held
@@ -100,21 +110,47 @@ class Restorer:
     def _bring_back(self, job: Job) -> bool:
         if job.status is not Status.COMPLETED or job.storage is not Storage.ARCHIVED:
             return job.storage is not Storage.ARCHIVING
-        tier = RetrievalTier.EXPEDITED
-        ids = {}
         try:
-            for stored in job.annotated:
-                try:
-                    ids[stored.kind] = self.archives.start_retrieval(stored, tier)
-                except CapacityError:
-                    tier = RetrievalTier.STANDARD
-                    ids[stored.kind] = self.archives.start_retrieval(stored, tier)
+            tier, ids = self._start(job)
         except ObjectNotFoundError:
             log.exception("an archived result is not in the archive", extra={"job_id": job.job_id})
             return False
-        self.jobs.move(job, job.start_retrieval(self.clock.now(), tier, ids))
-        log.info("a retrieval was started", extra={"job_id": job.job_id, "tier": tier.value})
+        self._record(job, tier, ids)
+        said = tier.value if tier else "adopted"
+        log.info("a retrieval was started", extra={"job_id": job.job_id, "tier": said})
         return True
+
+    def _start(self, job: Job) -> tuple[RetrievalTier | None, dict[ObjectKind, str]]:
+        """Ask for every object: the slowest tier among them, None where that is not known."""
+        tier: RetrievalTier = RetrievalTier.EXPEDITED
+        started: dict[ObjectKind, Retrieval] = {}
+        for stored in job.annotated:
+            try:
+                started[stored.kind] = self.archives.start_retrieval(stored, tier)
+            except CapacityError:
+                tier = RetrievalTier.STANDARD
+                started[stored.kind] = self.archives.start_retrieval(stored, tier)
+        is_known = tier is RetrievalTier.STANDARD or not any(
+            retrieval.is_adopted for retrieval in started.values()
+        )
+        ids = {kind: retrieval.retrieval_id for kind, retrieval in started.items()}
+        return tier if is_known else None, ids
+
+    def _record(self, job: Job, tier: RetrievalTier | None, ids: Mapping[ObjectKind, str]) -> None:
+        """Write it down, however often others (a mail's ledger) move the job meanwhile."""
+        handles = [stored.archive_id for stored in job.annotated]
+        for _ in range(MOVE_TRIES):
+            try:
+                self.jobs.move(job, job.start_retrieval(self.clock.now(), tier, ids))
+            except StaleJobError:
+                job = self.jobs.get(job.job_id)
+                if job.storage is not Storage.ARCHIVED or handles != [
+                    stored.archive_id for stored in job.annotated
+                ]:
+                    raise
+            else:
+                return
+        raise StaleJobError(f"job {job.job_id} keeps changing")
 
     def _put_on_the_clock(self, job: Job, account: Account) -> None:
         """See that the archive daemon comes when the window, which began anew, has closed."""

@@ -30,7 +30,7 @@ from gas.domain.errors import (
 )
 from gas.domain.job import RetrievalTier, StoredObject
 from gas.domain.message import Kind, Message, Queue
-from gas.ports import ArchivedObject, Clock, RetrievalState
+from gas.ports import ArchivedObject, Clock, Retrieval, RetrievalState
 
 SCHEMA = """
 CREATE TABLE retrievals (
@@ -102,7 +102,7 @@ class EmbeddedArchive:
         version = (stored.archive_id or "").split(".")[1]
         self._store.delete(self._bucket, stored.key, up_to=version)
 
-    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> str:
+    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> Retrieval:
         path, now = self._path(stored), self._clock.now()
         expedited = tier is RetrievalTier.EXPEDITED
         ready_at = now + (self.pace.expedited if expedited else self.pace.standard)
@@ -118,7 +118,7 @@ class EmbeddedArchive:
                 micros(now),
             )
             if live:
-                return str(live[0][0])
+                return Retrieval(retrieval_id=str(live[0][0]), is_adopted=True)
             if expedited and self.pace.refuses_expedited:
                 raise CapacityError("no expedited retrievals at this moment")
             retrieval_id = secrets.token_hex(16)
@@ -136,7 +136,7 @@ class EmbeddedArchive:
                 micros(ready_at),
                 notice.user_id,
             )
-        return retrieval_id
+        return Retrieval(retrieval_id=retrieval_id)
 
     def status(self, stored: StoredObject) -> RetrievalState:
         path, now = self._path(stored), self._clock.now()

@@ -28,7 +28,7 @@ from gas.domain.errors import (
     OutageError,
 )
 from gas.domain.message import Kind, Message
-from gas.ports import ArchivedObject, RetrievalState
+from gas.ports import ArchivedObject, Retrieval, RetrievalState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,12 +87,12 @@ class GlacierVault:
             with translated():
                 self._s3.delete_object(Bucket=self._bucket, Key=stored.key, VersionId=found)
 
-    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> str:
+    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> Retrieval:
         if stored.retrieval_id and self.status(stored) is not RetrievalState.LOST:
-            return stored.retrieval_id
+            return Retrieval(retrieval_id=stored.retrieval_id, is_adopted=True)
         refused = CapacityError("no expedited retrievals at this moment")
         with translated({**_absent(stored), "InsufficientCapacityException": refused}):
-            return self._glacier.initiate_job(
+            started = self._glacier.initiate_job(
                 accountId=OWN_ACCOUNT,
                 vaultName=self._vault,
                 jobParameters={
@@ -102,7 +102,8 @@ class GlacierVault:
                     "SNSTopic": self._topic_arn,
                     "Description": stored.key,
                 },
-            )["jobId"]
+            )
+        return Retrieval(retrieval_id=started["jobId"])
 
     def status(self, stored: StoredObject) -> RetrievalState:
         if not stored.retrieval_id:

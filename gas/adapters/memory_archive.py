@@ -12,7 +12,7 @@ from gas.domain import names
 from gas.domain.errors import CapacityError, ObjectChangedError, ObjectNotFoundError
 from gas.domain.job import RetrievalTier, StoredObject
 from gas.domain.message import Kind, Message
-from gas.ports import ArchivedObject, RetrievalState
+from gas.ports import ArchivedObject, Retrieval, RetrievalState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,10 +74,10 @@ class MemoryArchive:
         if there is not None and there.info.version_id == self._row(stored).source_version:
             self._files.delete(stored.key)
 
-    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> str:
+    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> Retrieval:
         row = self._row(stored)
         if self._state(row) is not RetrievalState.LOST:
-            return row.retrieval_id
+            return Retrieval(retrieval_id=row.retrieval_id, is_adopted=True)
         if tier is RetrievalTier.EXPEDITED and self.refuses_expedited:
             raise CapacityError("no expedited retrievals at this moment")
         self.started.append(tier)
@@ -89,7 +89,7 @@ class MemoryArchive:
             user_id=names.user_id_of(row.key),
         )
         self._notify(message.to_json(), self.durations[tier])
-        return row.retrieval_id
+        return Retrieval(retrieval_id=row.retrieval_id)
 
     def status(self, stored: StoredObject) -> RetrievalState:
         return self._state(self._row(stored))

@@ -28,7 +28,7 @@ from gas.domain.errors import (
 )
 from gas.domain.job import RetrievalTier
 from gas.domain.message import Kind, Message
-from gas.ports import RetrievalState
+from gas.ports import Retrieval, RetrievalState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,11 +87,11 @@ class S3Archive:
             with translated():
                 self._client.delete_object(Bucket=self._bucket, Key=stored.key, VersionId=version)
 
-    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> str:
+    def start_retrieval(self, stored: StoredObject, tier: RetrievalTier) -> Retrieval:
         found = self._head(stored, stored.archive_id)
         retrieval_id = f"restore-{stored.archive_id}"
         if _class_of(found) == AT_HAND:
-            return retrieval_id
+            return Retrieval(retrieval_id=retrieval_id)
         expedited = tier is RetrievalTier.EXPEDITED
         refused = CapacityError("no expedited retrievals at this moment")
         if expedited and _class_of(found) == ArchiveClass.DEEP_ARCHIVE:
@@ -113,8 +113,8 @@ class S3Archive:
                     },
                 )
         except _AdoptedError:
-            pass
-        return retrieval_id
+            return Retrieval(retrieval_id=retrieval_id, is_adopted=True)
+        return Retrieval(retrieval_id=retrieval_id)
 
     def status(self, stored: StoredObject) -> RetrievalState:
         found = self._head(stored, stored.archive_id)

@@ -292,9 +292,9 @@ class Job:
         return moved if moved is self else _with(moved, archive_ids=handles)
 
     def start_retrieval(
-        self, now: datetime, tier: RetrievalTier, retrieval_ids: Mapping[ObjectKind, str]
+        self, now: datetime, tier: RetrievalTier | None, retrieval_ids: Mapping[ObjectKind, str]
     ) -> "Job":
-        """Record that the archive was asked to bring the objects back."""
+        """Record that the archive was asked to bring the objects back; None: in unknown time."""
         moved = self._stored(Storage.RETRIEVING, look_at=now)
         if moved is self:
             return self

@@ -72,7 +72,8 @@ class Cold:
         return archived
 
     def asked(self, stored: StoredObject, tier: RetrievalTier = EXPEDITED) -> StoredObject:
-        return replace(stored, retrieval_id=self.archives.start_retrieval(stored, tier))
+        started = self.archives.start_retrieval(stored, tier)
+        return replace(stored, retrieval_id=started.retrieval_id)
 
     def ready(self, stored: StoredObject) -> StoredObject:
         asked = self.asked(stored)
@@ -153,19 +154,22 @@ def aws(folder: Path, kind: ArchiveKind) -> Iterator[Cold]:
             def refuse() -> None:
                 cold.refuses_expedited = True
 
-            yield Cold(
-                archives=archives,
-                files=outside.results,
-                thaw=outside.inbox(Queue.THAW),
-                clock=SystemClock(),
-                folder=folder,
-                pass_time=lambda duration: time.sleep(duration.total_seconds() + 0.05),
-                refuse=refuse,
-                expedited=timedelta(seconds=cold.expedited),
-                standard=timedelta(seconds=cold.standard),
-                kept=timedelta(seconds=cold.kept),
-                lists=kind is ArchiveKind.VAULT,
-            )
+            try:
+                yield Cold(
+                    archives=archives,
+                    files=outside.results,
+                    thaw=outside.inbox(Queue.THAW),
+                    clock=SystemClock(),
+                    folder=folder,
+                    pass_time=lambda duration: time.sleep(duration.total_seconds() + 0.05),
+                    refuse=refuse,
+                    expedited=timedelta(seconds=cold.expedited),
+                    standard=timedelta(seconds=cold.standard),
+                    kept=timedelta(seconds=cold.kept),
+                    lists=kind is ArchiveKind.VAULT,
+                )
+            finally:
+                cold.quiet()
     finally:
         cold.remove()
         server.shutdown()
@@ -236,8 +240,12 @@ def test_an_expedited_retrieval_may_be_refused_and_a_standard_one_is_to_be_had(
 
 def test_a_retrieval_under_way_is_adopted(cold: Cold) -> None:
     frozen = cold.frozen(cold.put())
-    asked = cold.asked(frozen)
-    assert cold.asked(asked).retrieval_id == asked.retrieval_id
+    first = cold.archives.start_retrieval(frozen, STANDARD)
+    assert not first.is_adopted
+    again = cold.archives.start_retrieval(
+        replace(frozen, retrieval_id=first.retrieval_id), EXPEDITED
+    )
+    assert again == replace(first, is_adopted=True)
 
 
 def test_what_was_retrieved_expires_and_can_be_asked_for_again(cold: Cold) -> None:

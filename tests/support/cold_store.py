@@ -63,6 +63,7 @@ class ColdStore:
     kept: float = 3600
     refuses_expedited: bool = False
     tells: bool = True
+    _timers: list[threading.Timer] = field(default_factory=list)
     _installed: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -97,8 +98,14 @@ class ColdStore:
 
         self._installed.append(undo)
 
-    def remove(self) -> None:
+    def quiet(self) -> None:
+        """Tell of nothing any more, because there is soon nobody to tell."""
         self.tells = False
+        for timer in self._timers:
+            timer.cancel()
+            timer.join()
+
+    def remove(self) -> None:
         for undo in self._installed:
             undo()
         self._installed.clear()
@@ -145,6 +152,7 @@ class ColdStore:
         timer = threading.Timer(seconds, tell)
         timer.daemon = True
         timer.start()
+        self._timers.append(timer)
 
     def publish(self, arn: str, notice: dict[str, Any]) -> None:
         if self.tells:

@@ -168,7 +168,9 @@ def test_the_job_indexes_carry_keys_only(settings: Settings) -> None:
         index["IndexName"]: index["Projection"]["ProjectionType"]
         for index in table["GlobalSecondaryIndexes"]
     }
-    assert kinds == dict.fromkeys(("by-user", "unfinished", "unfinished-of-user"), "KEYS_ONLY")
+    assert kinds == dict.fromkeys(
+        ("by-user", "unfinished", "unfinished-of-user", "watched"), "KEYS_ONLY"
+    )
 
 
 def test_a_table_with_other_keys_is_never_touched(settings: Settings) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from gas.domain.account import Tier
 from gas.domain.errors import OutageError
-from gas.domain.job import RetrievalTier, Storage
+from gas.domain.job import RetrievalTier, Storage, StoredObject
 from gas.domain.message import Kind, Message, Queue
 from gas.domain.news import about_job
+from gas.ports import Retrieval
 from tests.builders import a_job
 from tests.support.archiving import Lifecycle
 
@@ -142,8 +143,31 @@ def test_a_retrieval_under_way_already_is_adopted(life: Lifecycle) -> None:
     life.set_tier(Tier.PREMIUM)
     life.run()
     adopted = next(row for row in life.job().annotated if row.kind is stored.kind)
-    assert adopted.retrieval_id == begun
+    assert adopted.retrieval_id == begun.retrieval_id
+    assert life.job().retrieval_tier is None, "nobody knows how long the adopted one takes"
     assert life.world.archives.started.count(RetrievalTier.STANDARD) == 1
+
+
+def test_a_mail_that_moves_the_job_meanwhile_changes_nothing_of_the_estimate(
+    life: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archived(life)
+    life.world.archives.refuses_expedited = True
+    start, ledger = life.world.archives.start_retrieval, iter(("one", "two"))
+
+    def start_beside_a_mail(stored: StoredObject, tier: RetrievalTier) -> Retrieval:
+        started = start(stored, tier)
+        if (mark := next(ledger, None)) is not None:
+            job = life.job()
+            life.world.jobs.move(job, job.mailed(mark))
+        return started
+
+    monkeypatch.setattr(life.world.archives, "start_retrieval", start_beside_a_mail)
+    life.set_tier(Tier.PREMIUM)
+    life.run()
+    assert life.job().storage is Storage.RETRIEVING
+    assert life.job().retrieval_tier is RetrievalTier.STANDARD
+    assert len(life.world.archives.started) == len(life.job().annotated)
 
 
 def test_a_notice_ahead_of_the_record_comes_again_and_is_not_buried(life: Lifecycle) -> None:
