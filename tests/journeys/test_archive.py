@@ -37,7 +37,7 @@ FAST = {
 }
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=["s3", "embedded", pytest.param("vault", marks=pytest.mark.full)])
 def service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
