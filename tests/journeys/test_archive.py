@@ -37,7 +37,9 @@ FAST = {
 }
 
 
-@pytest.fixture(scope="module", params=["s3", "embedded", pytest.param("vault", marks=pytest.mark.full)])
+@pytest.fixture(
+    scope="module", params=["s3", "embedded", pytest.param("vault", marks=pytest.mark.full)]
+)
 def service(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
